@@ -1,0 +1,74 @@
+# Everything a developer runs, from a fresh clone with python3 (3.11 or later), venv and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The interpreter that the virtual environment is made from: make setup PYTHON=python3.13
+PYTHON ?= python3
+# Parallel test workers: make test-fast WORKERS=8
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+
+COVERAGE_MIN := 95
+
+.PHONY: help setup demo test test-fast lint format lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
+		| sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+setup: $(STAMP) ## Make the virtual environment
+
+# Only what is locked by hash gets in; the package itself is then added without asking any index.
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "rotator needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(STAMP) ## Rotate keys in a local AWS, on this machine only
+	$(BIN)/rotator demo
+
+test: lint ## Lint, then run every test and measure branch coverage
+	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term-missing:skip-covered \
+		--cov-fail-under=$(COVERAGE_MIN)
+
+test-fast: $(STAMP) ## Run the tests that are not marked slow
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code and apply the safe fixes
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+
+LOCK = "$$tools/bin/uv" pip compile --quiet --universal --generate-hashes --upgrade \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# The locker lives in a directory of its own, so that it is never part of what it locks. The tests
+# are locked to the versions that run in production, not the other way round.
+lock: ## Lock the requirements again, at their newest versions
+	@tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools"; \
+	"$$tools/bin/python" -m pip -qq --disable-pip-version-check install uv; \
+	$(LOCK) pyproject.toml --extra postgres --output-file requirements/rotator.txt; \
+	$(LOCK) --group build --output-file requirements/build.txt; \
+	$(LOCK) pyproject.toml --extra postgres --extra demo --group dev \
+		--constraint requirements/rotator.txt --constraint requirements/build.txt \
+		--output-file requirements/dev.txt
+
+clean: ## Remove everything that make and the tools have made
+	rm -rf $(VENV) build dist htmlcov mutants *.egg-info
+	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find rotator tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The promises of rotator, one test each."""

@@ -1,0 +1,26 @@
+"""Keeps every test on this machine: loopback only, and no AWS account but a made-up one."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail, and a failure must be replayable from what it printed.
+settings.register_profile("rotator", deadline=None, print_blob=True)
+settings.load_profile("rotator")
+
+_FROM_OUTSIDE = ("AWS_", "BOTO_", "ROTATOR_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test, and no process that it starts, finds the credentials of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(_FROM_OUTSIDE) or name.upper() in _PROXIES:
+            monkeypatch.delenv(name)
+
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
