@@ -1,0 +1,9 @@
+"""The frozen nouns of rotator: what every other module talks about."""
+
+from rotator.model.case import *
+from rotator.model.iam import *
+from rotator.model.names import *  # noqa: F403
+from rotator.model.places import *
+from rotator.model.policy import *
+from rotator.model.reasons import *
+from rotator.model.rotation import *
