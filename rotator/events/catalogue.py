@@ -1,0 +1,366 @@
+"""What each event means, how loud it is, what it carries, and what on-call does about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rotator.events.names import Event, Level
+
+__all__ = ["CATALOGUE", "Spec"]
+
+DEBUG, INFO, WARNING, ERROR = Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR
+
+_NOTHING = "Nothing."
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The documentation of one event.
+
+    Attributes:
+        level: its own level.
+        fields: names of the vocabulary that it may carry besides the common ones.
+        means: what has happened, in one or two sentences.
+        does: what the person on call does about it.
+        by_reason: a severe `reason` makes it an error.
+    """
+
+    level: Level
+    fields: tuple[str, ...]
+    means: str
+    does: str = _NOTHING
+    by_reason: bool = False
+
+
+_THE_DAEMON = {
+    Event.DAEMON_STARTED: Spec(
+        INFO,
+        ("version", "pid", "replica", "source", "config_digest", "store", "policies", "accounts"),
+        "The daemon is up; it has not yet talked to AWS.",
+    ),
+    Event.DAEMON_STOPPED: Spec(
+        INFO,
+        ("signal", "seconds", "pid", "replica"),
+        "The daemon was asked to stop, and has: nothing was begun, issued keys have reached their "
+        "places or will be dealt with at the next start, leases are given back.",
+    ),
+    Event.DAEMON_FAILED: Spec(
+        ERROR,
+        ("error", "next_at", "exc_info"),
+        "The daemon met an error that it does not know. What was recorded stays right; the work is "
+        "tried again at its next moment.",
+        "Keep the traceback and report it as a bug. If it repeats, `rotator status` shows who is "
+        "waiting.",
+    ),
+    Event.CONFIG_LOADED: Spec(
+        INFO,
+        ("source", "config_digest", "policies", "accounts", "warnings"),
+        "A configuration is in force, at the start or after a reload.",
+        "Read `warnings`, if there are any: they are doubts about time and reach.",
+    ),
+    Event.CONFIG_REJECTED: Spec(
+        ERROR,
+        ("source", "config_digest", "problems", "error"),
+        "The files that were to be loaded are wrong. The policies loaded before stay in force, "
+        "whole.",
+        "`rotator validate` prints the same problems; mend the files, they are looked at again by "
+        "themselves.",
+    ),
+    Event.HTTP_OPENED: Spec(
+        INFO,
+        ("address",),
+        "Health and metrics are served at this address.",
+    ),
+    Event.HTTP_FAILED: Spec(
+        ERROR,
+        ("address", "error"),
+        "Health and metrics cannot be served, mostly because the port is taken. Rotation goes on.",
+        "Free the port, or change `http.listen`, and start the daemon again: until then nobody can "
+        "see whether it is alive.",
+    ),
+}
+
+_THE_SWEEP = {
+    Event.SWEEP_STARTED: Spec(
+        INFO,
+        ("trigger",),
+        "One policy is being run over one account.",
+    ),
+    Event.SWEEP_COMPLETED: Spec(
+        INFO,
+        ("users", "acted", "waiting", "stopped", "failed", "seconds", "next_at"),
+        "Every user of the policy in this account was looked at. Users who failed are counted, and "
+        "each has told why.",
+    ),
+    Event.SWEEP_FAILED: Spec(
+        ERROR,
+        ("error", "users", "acted", "failed", "seconds", "next_at", "exc_info"),
+        "The sweep ended before every user was looked at. Other policies and accounts go on.",
+        "Look for `account.failed` or `store.failed` of the same `sweep_id`; it is run again at "
+        "`next_at`.",
+    ),
+    Event.POLICY_UNMATCHED: Spec(
+        WARNING,
+        ("message",),
+        "The policy's selectors match nobody in this account.",
+        "Compare `users.include` with the users' names, paths and tags: a misspelt selector leaves "
+        "keys to grow old.",
+    ),
+    Event.EXCLUSION_EXPIRED: Spec(
+        WARNING,
+        ("exclusion", "expires_at", "stated_reason"),
+        "An exclusion has passed its date and covers nobody any more.",
+        "Remove it from the configuration, or agree on a new date.",
+    ),
+}
+
+_THE_ROTATION = {
+    Event.ROTATION_BEGUN: Spec(
+        INFO,
+        ("kind", "reason", "message", "predecessor", "leaver", "title", "places", "order_id"),
+        "A rotation is on record and its places are claimed. Nothing has been changed in AWS yet.",
+    ),
+    Event.ROTATION_DELIVERED: Spec(
+        INFO,
+        ("predecessor", "successor", "places", "next_at"),
+        "Every place has the new key: the grace period begins, both keys work.",
+    ),
+    Event.ROTATION_RESCHEDULED: Spec(
+        INFO,
+        ("reason", "message", "phase", "was_at", "next_at"),
+        "A period was changed in the configuration, and with it the next moment of an open "
+        "rotation. A date that people were told is never moved forward.",
+        "Nothing, if the change was meant.",
+    ),
+    Event.ROTATION_CLOSED: Spec(
+        INFO,
+        (
+            *("kind", "outcome", "reason", "message", "predecessor", "successor"),
+            *("leaver", "title", "begun_at", "seconds", "actor"),
+        ),
+        "The rotation is over; `outcome` says how.",
+    ),
+}
+
+_THE_KEYS = {
+    Event.KEY_ISSUED: Spec(
+        INFO,
+        ("successor", "predecessor", "reason", "message", "kind", "seconds"),
+        "AWS has made a new key and its id is on record.",
+    ),
+    Event.KEY_PROVEN: Spec(
+        INFO,
+        ("successor", "attempts", "seconds"),
+        "A call signed with the new key was answered with the right account and user.",
+    ),
+    Event.KEY_DELIVERED: Spec(
+        INFO,
+        ("successor", "predecessor", "sink", "place", "observed", "seconds"),
+        "One place has the new key: its write was answered, or a reading shows it.",
+    ),
+    Event.KEY_USED: Spec(
+        WARNING,
+        ("access_key_id", "title", "phase", "message", "last_used_at", "service", "region"),
+        "A key that is leaving was used after it should not have been.",
+        "Find the consumer by service and region, and have it read the new key. `rotator explain` "
+        "shows what each place serves.",
+    ),
+    Event.KEY_DEACTIVATED: Spec(
+        INFO,
+        (
+            *("access_key_id", "title", "reason", "message", "successor"),
+            *("last_used_at", "promised_at", "observed", "seconds"),
+        ),
+        "A key is switched off. Until `promised_at` `rotator rollback` can bring it back.",
+    ),
+    Event.KEY_REACTIVATED: Spec(
+        WARNING,
+        ("access_key_id", "title", "reason", "message", "actor", "observed", "seconds"),
+        "A key that was switched off is Active again: by a person's order, by a hand in the "
+        "console, or by us because somebody still needs it.",
+        "Find out who needs the key: `rotator explain` names its last use and what each place "
+        "serves. `rotator release` lets the rotation go on.",
+        by_reason=True,
+    ),
+    Event.KEY_DELETED: Spec(
+        INFO,
+        ("access_key_id", "title", "reason", "message", "observed", "seconds"),
+        "A key is gone for good; it had rested Inactive for as long as its title asks.",
+    ),
+    Event.ORPHAN_FOUND: Spec(
+        WARNING,
+        ("access_key_id", "created_at", "message", "next_at"),
+        "A key was made by our own request whose answer was lost: nobody has its secret. It is "
+        "taken out of service, and the rotation is begun again.",
+        "Nothing, if it is rare. Often: look for time-outs between the daemon and AWS.",
+    ),
+    Event.SECRET_LOST: Spec(
+        WARNING,
+        ("access_key_id", "successor", "reason", "message", "next_at"),
+        "The secret of a new key was lost before any place had it, because the process ended or "
+        "the key could not be proven. The key is taken out of service, and the rotation is begun "
+        "again.",
+        "Nothing, if the daemon was killed. Otherwise read `message`.",
+    ),
+}
+
+_THE_USERS = {
+    Event.USER_STOPPED: Spec(
+        WARNING,
+        (
+            *("reason", "message", "phase", "since", "access_key_id", "predecessor", "successor"),
+            *("place", "sink", "serves", "next_at"),
+        ),
+        "Nothing is done for this user until a person has removed the cause; then it goes on by "
+        "itself. Told once, and again when the reason changes.",
+        "`rotator explain USER` shows the evidence and what a person may do.",
+        by_reason=True,
+    ),
+    Event.USER_RESUMED: Spec(
+        INFO,
+        ("reason", "message", "since", "seconds", "phase"),
+        "The cause of a stop is gone and the user is looked after again.",
+    ),
+    Event.USER_HELD: Spec(
+        WARNING,
+        ("reason", "message", "scope", "actor", "stated_reason", "since", "until", "phase"),
+        "Somebody said stop, or late evidence did.",
+        "`rotator explain USER` says why; `rotator release` ends it.",
+        by_reason=True,
+    ),
+    Event.USER_RELEASED: Spec(
+        INFO,
+        ("reason", "message", "scope", "actor", "stated_reason", "since", "seconds", "phase"),
+        "A hold has ended: by `rotator release`, or because its time was over.",
+    ),
+    Event.USER_OVERDUE: Spec(
+        WARNING,
+        ("access_key_id", "reason", "message", "created_at", "overdue_at", "phase", "next_at"),
+        "An Active key has passed the policy's `max_age`, or cannot be out of service before it "
+        "does.",
+        "`rotator explain USER` names the gate or the cause that is in the way.",
+    ),
+    Event.USER_UNCOVERED: Spec(
+        WARNING,
+        ("access_key_id", "message", "created_at"),
+        "A user has access keys and no policy selects it.",
+        "Add the user to a policy, or exclude it by name and say why.",
+    ),
+    Event.USER_FAILED: Spec(
+        WARNING,
+        (
+            *("step", "error", "code", "reason", "message", "access_key_id", "successor", "phase"),
+            *("outcome", "failures", "next_at", "exc_info"),
+        ),
+        "A step for this user failed, or its outcome is not known. Other users go on; it is tried "
+        "again at `next_at`.",
+        "If `failures` grows, read `error`: mostly a missing permission. `rotator history USER` "
+        "has every attempt.",
+    ),
+    Event.PLACE_DRIFTED: Spec(
+        ERROR,
+        ("sink", "place", "serves", "expected", "message", "since"),
+        "A place of an idle user serves another key than the one that was delivered: somebody "
+        "wrote it. It is never mended unasked.",
+        "Find out who wrote it, and whether consumers still work; `rotator explain USER` shows "
+        "which keys are Active.",
+    ),
+    Event.SINK_FAILED: Spec(
+        WARNING,
+        (
+            *("sink", "place", "step", "error", "code", "outcome", "successor", "failures"),
+            *("next_at", "exc_info"),
+        ),
+        "A place could not be checked, read or written. The old key stays in service; it is tried "
+        "again at `next_at`.",
+        "See that the sink is up and that our role may write there. A rotation that waits here "
+        "harms nobody, but its key grows older.",
+    ),
+}
+
+_THE_WORLD = {
+    Event.ACCOUNT_FAILED: Spec(
+        ERROR,
+        ("error", "code", "next_at", "failures", "exc_info"),
+        "An account cannot be entered or read. None of its users is touched; other accounts go on.",
+        "Check the role, its trust policy and external id, and the daemon's own credentials.",
+    ),
+    Event.ACCOUNT_RECOVERED: Spec(
+        INFO,
+        ("since", "seconds"),
+        "The account can be worked in again.",
+    ),
+    Event.CLOCK_SKEWED: Spec(
+        ERROR,
+        ("skew_seconds", "message"),
+        "Our clock differs from AWS's by more than a minute. Nothing is changed until it does not.",
+        "Set the clock of this machine; see that its time service runs.",
+    ),
+    Event.CLOCK_RECOVERED: Spec(
+        INFO,
+        ("skew_seconds", "since", "seconds"),
+        "Our clock agrees with AWS's again.",
+    ),
+    Event.STORE_FAILED: Spec(
+        ERROR,
+        ("store", "error", "code", "next_at", "exc_info"),
+        "The store cannot be used: locked, full, unreachable, damaged, or older than what was seen "
+        "before. Nothing is begun and nothing is harmed.",
+        "`rotator state check` says what is wrong. Never put a new store in the place of an old "
+        "one: what it knew is what keeps keys safe.",
+    ),
+    Event.STORE_RECOVERED: Spec(
+        INFO,
+        ("store", "since", "seconds"),
+        "The store can be used again; work goes on where it stood.",
+    ),
+}
+
+_THE_ORDERS = {
+    Event.ORDER_GIVEN: Spec(
+        INFO,
+        ("order_id", "verb", "actor", "stated_reason", "scope", "access_key_id", "until"),
+        "A person's order is on record and will be obeyed by whoever next looks after the user.",
+    ),
+    Event.ORDER_OBEYED: Spec(
+        INFO,
+        ("order_id", "verb", "actor", "message", "access_key_id", "seconds"),
+        "What was ordered is so.",
+    ),
+    Event.ORDER_REFUSED: Spec(
+        WARNING,
+        ("order_id", "verb", "actor", "reason", "message", "access_key_id"),
+        "What was ordered cannot be done; `message` says what to do instead.",
+        "Tell whoever gave the order.",
+    ),
+}
+
+_THE_REST = {
+    Event.DECISION_MADE: Spec(
+        DEBUG,
+        (
+            *("action", "reason", "message", "gate", "phase", "access_key_id", "next_at"),
+            *("predecessor", "successor", "title"),
+        ),
+        "What the judgement said about one user, waits included.",
+    ),
+    Event.LIBRARY_LOGGED: Spec(
+        INFO,
+        ("logger", "text", "exc_info"),
+        "A library that rotator uses said something, at the level that it chose. None of them is "
+        "heard below info: botocore's debug messages hold secrets.",
+        "Nothing, unless it stands beside an error of ours.",
+    ),
+}
+
+CATALOGUE: dict[Event, Spec] = (
+    _THE_DAEMON
+    | _THE_SWEEP
+    | _THE_ROTATION
+    | _THE_KEYS
+    | _THE_USERS
+    | _THE_WORLD
+    | _THE_ORDERS
+    | _THE_REST
+)
+"""Every event, in the order in which the page lists them."""
