@@ -2,7 +2,7 @@
 
 from rotator.model.case import *
 from rotator.model.iam import *
-from rotator.model.names import *  # noqa: F403
+from rotator.model.names import *
 from rotator.model.places import *
 from rotator.model.policy import *
 from rotator.model.reasons import *

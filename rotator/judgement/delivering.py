@@ -1,0 +1,246 @@
+"""From the answer of CreateAccessKey to the last place: lines 5 to 7 of the judgement."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.judgement.beginning import contact_of
+from rotator.judgement.presence import has, may_have, our_places, served
+from rotator.judgement.wording import moment, span, used
+from rotator.model import (
+    Close,
+    Deliver,
+    Kind,
+    Name,
+    NeverUsed,
+    Outcome,
+    Reason,
+    Step,
+    Stop,
+    Title,
+    UsedAt,
+    Wait,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.model import AccessKey, Action, Case, PlaceState
+
+__all__ = ["deliver", "is_owed", "lacking", "lost_secret", "unanswered_create"]
+
+_CLOCKS_APART = timedelta(minutes=1)
+"""How far AWS's clock may be from ours; beyond it nothing is changed at all."""
+
+
+def unanswered_create(case: Case) -> Action | None:
+    """Line 5: a create whose answer never came, judged once its effect would be listed.
+
+    No new key: nothing was issued. One that is provably ours, and that nobody has used: an orphan.
+    Anything else is a person's key for all we know.
+    """
+    rotation = case.rotation
+    if rotation is None or rotation.kind is Kind.LEAVE or rotation.successor is not None:
+        return None
+    new = [key for key in case.listed if key.first_seen_at > rotation.begun_at]
+    if not new:
+        return Close(
+            Reason.NO_EFFECT,
+            "no new key is listed after the wait: the create had no effect",
+            outcome=Outcome.NO_EFFECT,
+        )
+    if len(new) > 1:
+        ids = ", ".join(key.key_id for key in new)
+        return _foreign(f"{ids} all appeared since the create whose answer was lost")
+    return _candidate(case, new[0])
+
+
+def _candidate(case: Case, key: AccessKey) -> Action:
+    rotation = case.open
+    earliest = rotation.begun_at - _CLOCKS_APART
+    latest = _end_of_create(case)
+    if not earliest <= key.created_at <= latest:
+        return _foreign(
+            f"{key.key_id} was created {moment(key.created_at)}, outside the life of our create"
+        )
+    if isinstance(key.last_use, UsedAt):
+        return _foreign(f"{key.key_id} was {used(key.last_use, case.now)}: somebody holds it")
+    if not isinstance(key.last_use, NeverUsed):
+        return Wait(
+            Reason.LAST_USE_UNKNOWN,
+            f"whether {key.key_id} is ours: {used(key.last_use, case.now)}",
+            case.now + case.timing.settle,
+        )
+    judged_at = key.created_at + case.timing.last_used_lag + case.timing.grain
+    if case.now < judged_at:
+        return Wait(
+            Reason.SETTLING,
+            f"{key.key_id} appeared when the answer of our create was lost; whether nobody uses"
+            f" it is known {moment(judged_at)}",
+            judged_at,
+        )
+    if holder := _holder(case, key.key_id):
+        return holder
+    return Name(
+        Reason.ORPHAN,
+        f"{key.key_id} was made by our create whose answer was lost: its secret is nowhere, and"
+        " nobody has used it",
+        key_id=key.key_id,
+        title=Title.ORPHAN,
+    )
+
+
+def _end_of_create(case: Case) -> datetime:
+    """The last moment at which our create may have made a key."""
+    ends = [intent.timeout_at for intent in case.intents if intent.step is Step.ISSUE]
+    end = max(ends, default=case.open.begun_at + case.timing.request_timeout)
+    return end + case.timing.settle
+
+
+def _holder(case: Case, key_id: str) -> Action | None:
+    """A place that serves the candidate (a person put it there), or that may."""
+    place = next((p for p in our_places(case) if may_have(p, key_id, case)), None)
+    if place is None:
+        return None
+    if served(place) == key_id:
+        return _foreign(f"{place.place} serves {key_id}: somebody put it there")
+    return Wait(
+        Reason.SINK,
+        f"whether {key_id} is ours: {place.place} may serve it",
+        case.now + case.timing.settle,
+    )
+
+
+def _foreign(what: str) -> Stop:
+    return Stop(
+        Reason.FOREIGN_KEY,
+        f"{what}, so it cannot be told from a person's key. Delete in IAM the key that nobody"
+        " needs, and rotation goes on by itself",
+    )
+
+
+def is_owed(case: Case) -> bool:
+    """Whether a successor was issued that still has to reach its places."""
+    rotation = case.rotation
+    return (
+        rotation is not None
+        and rotation.kind is not Kind.LEAVE
+        and rotation.successor is not None
+        and (rotation.proven_at is None or bool(lacking(case)))
+    )
+
+
+def lacking(case: Case) -> tuple[PlaceState, ...]:
+    """The places that a policy names and that never got the successor of the open rotation."""
+    return tuple(
+        place
+        for place in our_places(case)
+        if place.sink_id is not None and place.delivered_at is None
+    )
+
+
+def deliver(case: Case) -> Deliver | Stop | Wait | None:
+    """Line 6: the secret is at hand; prove it, and put it where it is lacking.
+
+    Readable places come first, and a write-only place is written only when a readable one has
+    the credential: from there it can be read back after a crash.
+    """
+    if not is_owed(case) or not _at_hand(case):
+        return None
+    rotation = case.open
+    if wait := _proof_backs_off(case):
+        return wait
+    verdicts = [(place, _obstacle(case, place)) for place in _in_order(case)]
+    ready = tuple(place.place for place, verdict in verdicts if verdict is None)
+    obstacles = [verdict for _, verdict in verdicts if verdict is not None]
+    if ready or not obstacles:
+        count = len(lacking(case))
+        todo = "" if rotation.proven_at else "prove it, then "
+        return Deliver(
+            Reason.ISSUED,
+            f"{rotation.successor} is issued: {todo}put it to {count} place(s)",
+            places=ready,
+        )
+    stop = next((verdict for verdict in obstacles if isinstance(verdict, Stop)), None)
+    if stop is not None:
+        return stop
+    return min(
+        (verdict for verdict in obstacles if isinstance(verdict, Wait)),
+        key=lambda wait: wait.until or case.now,
+    )
+
+
+def lost_secret(case: Case) -> Name | Wait | None:
+    """Line 7: the secret died with a process; the key is given up only if no place may have it."""
+    if not is_owed(case):
+        return None
+    key_id = case.open.successor
+    assert key_id is not None
+    place = next((p for p in our_places(case) if may_have(p, key_id, case)), None)
+    if place is not None:
+        return Wait(
+            Reason.SINK,
+            f"{key_id} is issued, its secret is in no readable place, and {place.place} may have"
+            " it: nothing is undone until that can be read",
+            case.now + case.timing.settle,
+        )
+    return Name(
+        Reason.UNDELIVERED,
+        f"the secret of {key_id} died with the process that issued it, and no place has it",
+        key_id=key_id,
+        title=Title.UNDELIVERED,
+    )
+
+
+def _at_hand(case: Case) -> bool:
+    """Whether the successor's secret is in memory, or can be read back from a place."""
+    successor = case.open.successor
+    return case.secret_at_hand or any(served(place) == successor for place in our_places(case))
+
+
+def _proof_backs_off(case: Case) -> Wait | None:
+    failures = case.failures.get(Step.PROVE)
+    if failures is None or case.open.proven_at is not None:
+        return None
+    until = failures.last_at + case.timing.backoff(failures.count)
+    if until <= case.now:
+        return None
+    return Wait(
+        Reason.PROVING,
+        f"{case.open.successor} is not accepted by STS yet ({failures.why}); tried again"
+        f" {moment(until)}",
+        until,
+    )
+
+
+def _in_order(case: Case) -> list[PlaceState]:
+    """The lacking places, readable ones first, each else in the policy's order."""
+    return sorted(lacking(case), key=lambda place: not place.readable)
+
+
+def _obstacle(case: Case, place: PlaceState) -> Stop | Wait | None:
+    """What keeps the successor from being put to one place now."""
+    if place.failures is not None:
+        until = place.failures.last_at + case.timing.backoff(place.failures.count)
+        if until > case.now:
+            return Wait(
+                Reason.SINK,
+                f"{place.place} failed {place.failures.count} time(s) in a row"
+                f" ({place.failures.why}); tried again in {span(until - case.now)}",
+                until,
+            )
+    if not place.readable and not _readable_has_it(case):
+        return Wait(
+            Reason.SINK,
+            f"{place.place} is write-only: a readable place gets the key first",
+            case.now + case.timing.retry_min,
+        )
+    return contact_of(case, place)
+
+
+def _readable_has_it(case: Case) -> bool:
+    successor = case.open.successor
+    assert successor is not None
+    readable = [place for place in our_places(case) if place.readable]
+    return any(has(place, successor) for place in readable)

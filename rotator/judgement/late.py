@@ -1,0 +1,170 @@
+"""Late evidence: what comes to light after a key was switched off, or its heir was delivered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.judgement.leaving import TITLES
+from rotator.judgement.presence import our_places, served, written_by_another
+from rotator.judgement.wording import moment, used
+from rotator.model import (
+    Close,
+    KeyStatus,
+    NeverUsed,
+    Outcome,
+    Reactivate,
+    Reason,
+    Serves,
+    Stop,
+    Title,
+    Unreadable,
+    UsedAt,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.model import AccessKey, Case, PlaceState, Rotation
+
+__all__ = ["late_evidence"]
+
+
+def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
+    """Line 3: reactivate what we switched off; then a hold or a stop says why."""
+    rotation = case.rotation
+    if rotation is None or rotation.right not in TITLES:
+        return None
+    if rotation.right is Title.ORPHAN:
+        return _orphan_in_use(case, rotation)
+    if not TITLES[rotation.right].late or rotation.now:
+        return None
+    return (
+        _successor_gone(case, rotation)
+        or _used_after_all(case, rotation)
+        or _drifted(case, rotation)
+    )
+
+
+def _orphan_in_use(case: Case, rotation: Rotation) -> Reactivate | Close | None:
+    """Somebody holds what we took for an orphan: it is theirs, and was never ours to delete."""
+    key = case.key(rotation.leaver)
+    if key is None:
+        return None
+    if key.is_active and (isinstance(key.last_use, UsedAt) or _active_again(case, rotation)):
+        return Close(
+            Reason.NO_EFFECT,
+            f"{key.key_id} is in use or was reactivated: it is no orphan, and is left alone",
+            outcome=Outcome.NO_EFFECT,
+        )
+    if isinstance(key.last_use, UsedAt) and _we_switched_off(case, rotation, key):
+        return Reactivate(
+            Reason.USED_AFTER_ALL,
+            f"{key.key_id} was {used(key.last_use, case.now)}: it is no orphan",
+            key_id=key.key_id,
+        )
+    return None
+
+
+def _successor_gone(case: Case, rotation: Rotation) -> Reactivate | Stop | None:
+    heir = case.key(rotation.successor)
+    delivered = any(place.delivered_at is not None for place in case.places)
+    if rotation.successor is None or not delivered or not _is_dead(case, rotation, heir):
+        return None
+    state = "was deleted" if heir is None or not heir.is_listed else f"is {heir.status}"
+    why = f"the successor {rotation.successor} {state}, and places serve it"
+    leaver = case.key(rotation.leaving)
+    if leaver is not None and _we_switched_off(case, rotation, leaver):
+        return Reactivate(
+            Reason.SUCCESSOR_GONE, f"{why}: {leaver.key_id} is revived", key_id=leaver.key_id
+        )
+    return Stop(
+        Reason.SUCCESSOR_GONE,
+        f"{why}: its readers are down. Reactivate it in IAM; or end this rotation with"
+        f" `rotator close {case.user} --reason …`, and `rotator rotate {case.user}`",
+    )
+
+
+def _is_dead(case: Case, rotation: Rotation, heir: AccessKey | None) -> bool:
+    """Gone or not Active in two complete listings, `settle` apart."""
+    if case.listed_at is None or rotation.issued_at is None:
+        return False
+    if heir is None:
+        return rotation.successor in case.former
+    since = heir.missing_since or (None if heir.is_active else heir.status_since)
+    return since is not None and since + case.timing.settle <= case.listed_at
+
+
+def _used_after_all(case: Case, rotation: Rotation) -> Reactivate | None:
+    leaver = case.key(rotation.leaving)
+    if leaver is None or not _we_switched_off(case, rotation, leaver):
+        return None
+    reader = next((p for p in our_places(case) if served(p) == leaver.key_id), None)
+    if reader is not None:
+        why = f"{reader.place} serves {leaver.key_id} again"
+    elif _later(leaver, rotation):
+        why = f"{leaver.key_id} was {used(leaver.last_use, case.now)}, later than was known"
+    else:
+        return None
+    return Reactivate(
+        Reason.USED_AFTER_ALL,
+        f"{why}: it is revived, and the user is held until `rotator release {case.user}`",
+        key_id=leaver.key_id,
+        hold=Reason.USED_AFTER_ALL,
+    )
+
+
+def _drifted(case: Case, rotation: Rotation) -> Stop | None:
+    """A place that got the successor is read to serve something else: nobody but us may say."""
+    if rotation.delivered_at is None:
+        return None
+    known = {rotation.successor, rotation.leaving}
+    for place in our_places(case):
+        if place.delivered_at is not None and _is_other(place, known):
+            return Stop(
+                Reason.SINK_CONFLICT,
+                f"{place.place} got {rotation.successor} {moment(place.delivered_at)} and was"
+                " changed by somebody since: it is never overwritten by itself. Put the value back"
+                f" that it had, or end this rotation with `rotator close {case.user} --reason …`",
+            )
+    return None
+
+
+def _is_other(place: PlaceState, known: set[str | None]) -> bool:
+    if not place.readable:
+        return written_by_another(place) and not _not_read(place)
+    if isinstance(place.reading, Serves):
+        return place.reading.key_id not in known
+    return not _not_read(place)
+
+
+def _not_read(place: PlaceState) -> bool:
+    return place.reading is None or isinstance(place.reading, Unreadable)
+
+
+def _we_switched_off(case: Case, rotation: Rotation, key: AccessKey) -> bool:
+    """Inactive now, by an intent of ours since it was last seen Active: that left evidence."""
+    return (
+        key.is_listed
+        and key.status is KeyStatus.INACTIVE
+        and key.key_id in rotation.evidence
+        and case.listed_at is not None
+    )
+
+
+def _active_again(case: Case, rotation: Rotation) -> bool:
+    at: datetime | None = rotation.deactivated_at
+    return (
+        at is not None
+        and case.listed_at is not None
+        and (case.listed_at >= at + case.timing.settle)
+    )
+
+
+def _later(leaver: AccessKey, rotation: Rotation) -> bool:
+    """Whether a use came to light that the decision to switch off did not know of."""
+    if not isinstance(leaver.last_use, UsedAt):
+        return False
+    known = rotation.evidence[leaver.key_id]
+    return isinstance(known, NeverUsed) or (
+        isinstance(known, UsedAt) and leaver.last_use.at > known.at
+    )

@@ -1,0 +1,130 @@
+"""What is seen to have happened, and is written down before anything is decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.judgement.delivering import lacking
+from rotator.judgement.leaving import TITLES
+from rotator.judgement.presence import our_places, served
+from rotator.judgement.wording import moment
+from rotator.model import (
+    Close,
+    Delivered,
+    HandedOver,
+    KeyStatus,
+    Kind,
+    Outcome,
+    PlaceReached,
+    Reason,
+    Record,
+    Selected,
+    Step,
+    SwitchedOff,
+    SwitchedOn,
+    Title,
+)
+
+if TYPE_CHECKING:
+    from rotator.model import Case
+
+__all__ = ["noticed", "user_gone"]
+
+
+def noticed(case: Case) -> Record | None:
+    """A fact that a reading or a listing shows, and that the open rotation lacks."""
+    if case.rotation is None:
+        return None
+    return (
+        _handed_over(case)
+        or _reached(case)
+        or _delivered(case)
+        or _switched_off(case)
+        or _switched_on(case)
+    )
+
+
+def user_gone(case: Case) -> Close | None:
+    """Two complete listings, `settle` apart, lack the UserId: there is nothing left to rotate."""
+    if case.rotation is None or case.user_missing_since is None or case.users_listed_at is None:
+        return None
+    if case.users_listed_at < case.user_missing_since + case.timing.settle:
+        return None
+    return Close(
+        Reason.GONE,
+        f"the user {case.user} ({case.user.user_id}) was deleted: no listing since"
+        f" {moment(case.user_missing_since)} shows it",
+        outcome=Outcome.GONE,
+    )
+
+
+def _handed_over(case: Case) -> Record | None:
+    selection = case.selection
+    if not isinstance(selection, Selected) or selection.policy == case.open.policy:
+        return None
+    return Record(
+        Reason.SEEN,
+        f"policy {selection.policy} selects the user now, and takes the rotation over from"
+        f" {case.open.policy}",
+        HandedOver(selection.policy),
+    )
+
+
+def _reached(case: Case) -> Record | None:
+    successor = case.open.successor
+    if successor is None:
+        return None
+    for place in our_places(case):
+        if place.readable and place.delivered_at is None and served(place) == successor:
+            return Record(
+                Reason.SEEN, f"{place.place} serves {successor}", PlaceReached(place.place)
+            )
+    return None
+
+
+def _delivered(case: Case) -> Record | None:
+    rotation = case.open
+    if rotation.kind is Kind.LEAVE or rotation.successor is None or rotation.delivered_at:
+        return None
+    if rotation.proven_at is None or lacking(case) or not our_places(case):
+        return None
+    return Record(Reason.SEEN, f"{rotation.successor} is in every place: grace starts", Delivered())
+
+
+def _switched_off(case: Case) -> Record | None:
+    rotation = case.open
+    leaver = case.key(rotation.leaving)
+    title = rotation.right
+    if leaver is None or title not in TITLES or rotation.deactivated_at is not None:
+        return None
+    if leaver.status is not KeyStatus.INACTIVE or not leaver.is_listed:
+        return None
+    if TITLES[title].heir and rotation.delivered_at is None:
+        return None
+    return Record(
+        Reason.SEEN,
+        f"{leaver.key_id} is seen Inactive: it rests from now on",
+        SwitchedOff(leaver.key_id, case.now, rotation.evidence),
+    )
+
+
+def _switched_on(case: Case) -> Record | None:
+    """Active again, past the time in which a listing may be stale, is somebody's doing.
+
+    An orphan is left to late evidence; where our own request did it, nobody is held for it.
+    """
+    rotation = case.open
+    leaver = case.key(rotation.leaving)
+    if leaver is None or rotation.deactivated_at is None or not leaver.is_active:
+        return None
+    if rotation.right is Title.ORPHAN or case.listed_at is None:
+        return None
+    if case.listed_at < rotation.deactivated_at + case.timing.settle:
+        return None
+    ours = any(intent.step is Step.REACTIVATE for intent in case.intents)
+    return Record(
+        Reason.SEEN if ours else Reason.REACTIVATED,
+        f"{leaver.key_id} is Active again"
+        + ("" if ours else ", by a person's hand: the user is held until `rotator release`"),
+        SwitchedOn(leaver.key_id, None if ours else Reason.REACTIVATED),
+    )

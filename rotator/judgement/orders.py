@@ -1,0 +1,156 @@
+"""What a person ordered: line 2 of the judgement. Done as it says, or refused with a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotator.judgement import doors
+from rotator.judgement.beginning import ready
+from rotator.judgement.wording import span
+from rotator.model import (
+    KEYS_MAX,
+    Close,
+    Issue,
+    Kind,
+    Obey,
+    Outcome,
+    Reactivate,
+    Reason,
+    Selected,
+    Stop,
+    Verb,
+)
+
+if TYPE_CHECKING:
+    from rotator.model import Action, Case, Order
+
+__all__ = ["ordered"]
+
+
+def ordered(case: Case) -> Action | None:
+    """The oldest order that asks for something now; an order in progress asks for nothing."""
+    for order in case.orders:
+        action = _obeyed(case, order)
+        if action is not None:
+            return action
+    return None
+
+
+def _obeyed(case: Case, order: Order) -> Action | None:
+    match order.verb:
+        case Verb.ROTATE:
+            return _rotate(case, order)
+        case Verb.ROLLBACK:
+            return _rollback(case, order)
+        case Verb.CLOSE:
+            return _close(case, order)
+        case _:
+            return _refuse(order, f"`{order.verb}` is no order that this version knows")
+
+
+def _rotate(case: Case, order: Order) -> Action | None:
+    rotation = case.rotation
+    if rotation is not None and rotation.order_id == order.order_id:
+        if rotation.delivered_at is None:
+            return None
+        return Obey(
+            Reason.COMPLETED,
+            f"{rotation.successor} is issued and delivered; {rotation.predecessor or 'no key'}"
+            " leaves when it is safe",
+            order_id=order.order_id,
+        )
+    return _why_not_rotate(case, order) or _begin(case, order)
+
+
+def _why_not_rotate(case: Case, order: Order) -> Obey | None:
+    """What a person must do first, where a rotation cannot be begun."""
+    rotation = case.rotation
+    if rotation is not None:
+        return _refuse(
+            order,
+            f"a rotation is open since {span(case.now - rotation.begun_at)} already; see"
+            f" `rotator explain {case.user}`",
+        )
+    if not isinstance(case.selection, Selected):
+        return _refuse(order, "no policy, or more than one, selects this user: select it by one")
+    if case.hold is not None:
+        return _refuse(order, f"the user is held; first `rotator release {case.user}`")
+    if not case.enforced and not order.enforce:
+        return _refuse(order, "the policy only observes this user; say `--enforce` to act")
+    if order.key_id is not None and case.key(order.key_id) is None:
+        return _refuse(order, f"{order.key_id} is no key of this user")
+    if len(case.listed) >= KEYS_MAX:
+        keys = ", ".join(f"{key.key_id} ({key.status})" for key in case.listed)
+        return _refuse(
+            order, f"both slots are taken: {keys}. Delete in IAM the key that nobody needs first"
+        )
+    if not case.places:
+        return _refuse(order, "the policy names no sink that a new key could be delivered to")
+    return None
+
+
+def _begin(case: Case, order: Order) -> Action:
+    obstacle = ready(case, contact_forgives=True)
+    if isinstance(obstacle, Stop):
+        return _refuse(order, obstacle.message)
+    if obstacle is not None:
+        return obstacle
+    oldest = next(iter(case.active), None)
+    issue = Issue(
+        Reason.REQUESTED,
+        f"{order.actor} asked for it" + (f": {order.reason}" if order.reason else ""),
+        kind=Kind.REPLACE if oldest else Kind.FIRST,
+        predecessor=oldest.key_id if oldest else None,
+        order_id=order.order_id,
+    )
+    return doors.door(case, issue, doors.REQUESTED)
+
+
+def _rollback(case: Case, order: Order) -> Action:
+    rotation = case.rotation
+    leaver = case.key(rotation.leaving) if rotation else None
+    if rotation is None or rotation.predecessor is None:
+        return _refuse(order, "no rotation is open: there is nothing to roll back")
+    if leaver is None or not leaver.is_listed:
+        return _refuse(
+            order, f"{rotation.leaving} was deleted, and a deleted key cannot be revived"
+        )
+    if leaver.is_active:
+        return Obey(
+            Reason.BY_HAND,
+            f"{leaver.key_id} is Active: the user is held, and it stays so until"
+            f" `rotator release {case.user}`",
+            order_id=order.order_id,
+            hold=Reason.BY_HAND,
+        )
+    return Reactivate(
+        Reason.BY_HAND,
+        f"{order.actor} rolls back: {leaver.key_id} is revived, and the user is held until"
+        f" `rotator release {case.user}`",
+        key_id=leaver.key_id,
+        hold=Reason.REACTIVATED,
+        order_id=order.order_id,
+    )
+
+
+def _close(case: Case, order: Order) -> Action:
+    if case.rotation is not None:
+        return Close(
+            Reason.BY_HAND,
+            f"{order.actor} ends the rotation; the keys stay as they are",
+            outcome=Outcome.BY_HAND,
+            order_id=order.order_id,
+        )
+    unnamed = [str(place.place) for place in case.places if place.sink_id is None]
+    if not unnamed:
+        return _refuse(order, "no rotation is open, and every place is named by a policy")
+    return Obey(
+        Reason.BY_HAND,
+        f"given up: {', '.join(unnamed)}",
+        order_id=order.order_id,
+        gives_up_places=True,
+    )
+
+
+def _refuse(order: Order, message: str) -> Obey:
+    return Obey(Reason.REFUSED, message, order_id=order.order_id, refused=True)
