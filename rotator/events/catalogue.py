@@ -344,6 +344,14 @@ _THE_REST = {
         ),
         "What the judgement said about one user, waits included.",
     ),
+    Event.OUTLET_FAILED: Spec(
+        WARNING,
+        ("outlet", "error", "exc_info"),
+        "One of those who are told of events failed at one, and missed it. The work is not "
+        "disturbed.",
+        "Keep the traceback and report it as a bug. `rotator history` has everything that was "
+        "done, whatever the log or the metrics missed.",
+    ),
     Event.LIBRARY_LOGGED: Spec(
         INFO,
         ("logger", "text", "exc_info"),

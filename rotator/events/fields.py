@@ -95,6 +95,7 @@ FIELDS: dict[str, Field] = COMMON | {
     "waiting": Field("how many of them wait"),
     "stopped": Field("how many of them are stopped or held"),
     "failed": Field("how many of them failed"),
+    "outlet": Field("who was being told: logs, metrics, …"),
     "logger": Field("the library's logger"),
     "text": Field("what it said"),
     "exc_info": Field(

@@ -70,4 +70,5 @@ class Event(StrEnum):
     ORDER_REFUSED = "order.refused"
 
     DECISION_MADE = "decision.made"
+    OUTLET_FAILED = "outlet.failed"
     LIBRARY_LOGGED = "library.logged"
