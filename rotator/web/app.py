@@ -45,6 +45,7 @@ def make_app(
     problems: Callable[[], Sequence[str]],
     metrics: Callable[[], bytes],
     fresh: float = 1.0,
+    stale_max: float = 15.0,
 ) -> WSGIApplication:
     """Put the application together from what it asks.
 
@@ -54,11 +55,13 @@ def make_app(
         problems: what keeps the daemon from working (store, configuration), one sentence each.
         metrics: all metrics in Prometheus's text format.
         fresh: for so many seconds an answer of `problems` or `metrics` is given again.
+        stale_max: for so many seconds it is given while a new one is being waited for; after that
+            the answer is 503, and says so.
 
     What these raise goes to the server, which logs it and answers 500 without saying why.
     """
-    ask_problems = Cached(problems, fresh=fresh)
-    ask_metrics = Cached(metrics, fresh=fresh)
+    ask_problems = Cached(problems, fresh=fresh, stale_max=stale_max)
+    ask_metrics = Cached(metrics, fresh=fresh, stale_max=stale_max)
     pages: Mapping[str, Callable[[], _Answer]] = {
         "/healthz": lambda: _healthz(alive=alive()),
         "/readyz": lambda: _readyz(ask_problems),

@@ -25,6 +25,7 @@ _IDLE_SECONDS = 15
 _HEADER_BYTES_MAX = 8192
 _BODY_BYTES_MAX = 1024
 _CLOSE_SECONDS = 5.0
+_PORT_MAX = 65_535
 
 
 class CannotListen(RotatorError):
@@ -52,12 +53,11 @@ class Server:
             cleanup_interval=_IDLE_SECONDS,
             max_request_header_size=_HEADER_BYTES_MAX,
             max_request_body_size=_BODY_BYTES_MAX,
-            # select() cannot count beyond 1024 files, which a busy daemon may have open.
-            asyncore_use_poll=True,
             expose_tracebacks=False,
             ident=None,
         )
-        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._turn, name="http", daemon=True)
         self._thread.start()
 
     @property
@@ -68,9 +68,9 @@ class Server:
     def close(self) -> None:
         """Stop listening, let what is being answered be answered, and end; at most 10 seconds.
 
-        The sockets are closed by the loop's own thread and only when no worker is left: a worker
-        that wakes the loop afterwards would write into a file descriptor that may by then be
-        somebody else's. A worker that is stuck is left to the end of the process.
+        The pipe that wakes the loop is closed last, when neither a worker nor the loop is left:
+        whoever wrote into it afterwards would write into a file descriptor that may by then be
+        somebody else's. A worker that is stuck is left, with the loop, to the end of the process.
         """
         if not self._thread.is_alive():
             return
@@ -79,8 +79,16 @@ class Server:
         workers.shutdown(timeout=_CLOSE_SECONDS)
         if workers.threads:
             return
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
+        self._ended.set()
+        self._server.trigger.pull_trigger()
         self._thread.join(_CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            wasyncore.close_all(self._map)
+
+    def _turn(self) -> None:
+        while not self._ended.is_set():
+            # select() cannot count beyond 1024 files, which a busy daemon may have open; poll can.
+            wasyncore.loop(timeout=1, map=self._map, use_poll=True, count=1)
 
 
 def serve(app: WSGIApplication, settings: HttpSettings) -> Server:
@@ -99,6 +107,9 @@ def serve(app: WSGIApplication, settings: HttpSettings) -> Server:
 
 def _listener(host: str, port: int) -> socket.socket:
     """One bound socket: of a name with several addresses the first, as they share no free port."""
+    if not 0 <= port <= _PORT_MAX:
+        # The resolver would silently take the remainder.
+        raise OverflowError(f"a port is at most {_PORT_MAX}")
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]
     listener = socket.socket(family, socket.SOCK_STREAM)

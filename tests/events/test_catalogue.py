@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,10 @@ def test_the_page_is_what_the_code_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), (
         "write it anew: python -m rotator.events > docs/events.md"
     )
+
+
+def test_the_page_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """One command writes the page."""
+    runpy.run_module("rotator.events", run_name="__main__")
+
+    assert capsys.readouterr().out == reference()

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,11 +155,15 @@ def test_declared_key_ids_are_masked(make_log: MakeLog) -> None:
 
     log.emit(
         Event.USER_STOPPED,
-        {"access_key_id": [KEY, "LKIAQAAAAAAAMXYZ1234"], "successor": HEIR, "predecessor": "…WXYZ"},
+        {
+            "access_key_id": [KEY, "LKIAQAAAAAAAMXYZ1234", 7],
+            "successor": HEIR,
+            "predecessor": "…WXYZ",
+        },
     )
 
     line = log.lines[0]
-    assert line["access_key_id"] == ["…MPLE", "…1234"]
+    assert line["access_key_id"] == ["…MPLE", "…1234", 7]
     assert line["successor"] == "…MPLE"
     assert line["predecessor"] == "…WXYZ"
 
@@ -307,6 +312,15 @@ def test_libraries_speak_through_the_same_pipe(make_log: MakeLog) -> None:
     }
 
 
+def test_an_empty_traceback_is_left_out(make_log: MakeLog) -> None:
+    """Somebody asked for a traceback where no error was: there is none to show."""
+    log = make_log()
+
+    log.emit(Event.DAEMON_FAILED, {"exc_info": (None, None, None)})
+
+    assert "exception" not in log.lines[0]
+
+
 def test_python_s_warnings_are_lines_too(make_log: MakeLog) -> None:
     """A deprecation somewhere below does not break the form of the log."""
     log = make_log()
@@ -448,6 +462,20 @@ def test_a_value_that_cannot_be_said_costs_its_line(make_log: MakeLog) -> None:
         log.emit(Event.USER_FAILED, {"error": Mute()})
 
     assert log.text == ""
+
+
+def test_threads_do_not_mix_their_lines(make_log: MakeLog) -> None:
+    """However many speak at once, each line is whole."""
+    log = make_log()
+
+    def speak(number: int) -> None:
+        for _ in range(100):
+            log.emit(Event.KEY_PROVEN, {"user": f"user-{number}", "successor": HEIR})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(speak, range(8)))
+
+    assert len(log.lines) == 800
 
 
 def test_nothing_goes_to_stdout(make_log: MakeLog, capsys: pytest.CaptureFixture[str]) -> None:
