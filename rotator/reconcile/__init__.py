@@ -1,0 +1,22 @@
+"""Observe, judge, act once, record: the only part that both looks and changes."""
+
+from rotator.reconcile.equipment import Equipment
+from rotator.reconcile.hands import Hands
+from rotator.reconcile.planning import Examined, Planner
+from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.sweep import Sweeper, SweepResult, accounts_of
+from rotator.reconcile.visit import VisitResult, visit
+
+__all__ = [
+    "Equipment",
+    "Examined",
+    "Hands",
+    "Planner",
+    "Roll",
+    "Rolls",
+    "SweepResult",
+    "Sweeper",
+    "VisitResult",
+    "accounts_of",
+    "visit",
+]

@@ -1,0 +1,125 @@
+"""A Case from what was seen and what is on record: the door into the pure part."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.judgement.selection import is_enforced, select
+from rotator.model import Case, Doubt, Reason, Selected
+from rotator.reconcile.places import place_states
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rotator.model import AccessKey, Configuration, Policy, Selection, User
+    from rotator.reconcile.equipment import Equipment
+    from rotator.reconcile.looks import Look
+    from rotator.reconcile.places import OpenPlaces
+    from rotator.store import Known, ReplicaRow
+
+__all__ = ["assemble", "policy_of", "selection_of"]
+
+DAY = timedelta(hours=24)
+"""Over how long limits count."""
+
+
+def selection_of(equipment: Equipment, user: User, now: datetime) -> Selection:
+    """Which policy selects the user, by the configuration in force."""
+    configuration = equipment.configuration()
+    names = [account.name for account in configuration.accounts]
+    return select(user, configuration.policies, names, now)
+
+
+def policy_of(configuration: Configuration, selection: Selection, known: Known) -> Policy | None:
+    """The policy whose periods and places apply: the selecting one, else the rotation's own."""
+    if isinstance(selection, Selected):
+        return configuration.policy(selection.policy)
+    return configuration.policy(known.rotation.policy) if known.rotation else None
+
+
+def assemble(
+    equipment: Equipment, places: OpenPlaces, known: Known, seen: Look, selection: Selection
+) -> Case:
+    """All that is known of one user now."""
+    configuration = equipment.configuration()
+    store, now, user = equipment.store, equipment.clock(), seen.user
+    policy = policy_of(configuration, selection, known)
+    replicas = store.replicas(now - 2 * configuration.timing.lease)
+    name = policy.name if policy else ""
+    failed, failed_until = _failed_in_a_row(equipment, name, user.account_id, now)
+    return Case(
+        now=now,
+        timing=configuration.timing,
+        user=user,
+        selection=selection,
+        policy=policy,
+        enforced=policy is not None and is_enforced(policy, user),
+        listed_at=seen.listed_at,
+        users_listed_at=seen.users_listed_at,
+        user_missing_since=known.user.missing_since if known.user else None,
+        keys=_keys(known, seen),
+        former=known.former,
+        rotation=known.rotation,
+        places=place_states(equipment, places, known, seen),
+        place_problem=places.problem,
+        intents=known.intents,
+        failures=known.failures,
+        restart=known.restart,
+        orders=known.orders,
+        hold=store.hold_on(user.ref, account=user.account, policy=name or None),
+        agreed=_disagreement(configuration, replicas),
+        freezes=configuration.freezes,
+        counts=store.counts(name, user.account_id, now - DAY),
+        failed_in_a_row=failed,
+        failed_until=failed_until,
+        signing_keys=frozenset(row.access_key_id for row in replicas if row.access_key_id),
+        quarantined_since=known.user.quarantined_since if known.user else None,
+        secret_at_hand=_is_at_hand(equipment, known, user),
+        doubts=_doubts(equipment, places, seen, now),
+    )
+
+
+def _keys(known: Known, seen: Look) -> tuple[AccessKey, ...]:
+    """What the look shows, and what was recorded since (a key that we have just made)."""
+    looked_at = {key.key_id: key for key in seen.keys}
+    recorded = {key.key_id: key for key in known.keys if key.key_id not in known.former}
+    keys = {**recorded, **{k: v for k, v in looked_at.items() if k not in known.former}}
+    return tuple(sorted(keys.values(), key=lambda key: (key.created_at, key.key_id)))
+
+
+def _is_at_hand(equipment: Equipment, known: Known, user: User) -> bool:
+    successor = known.rotation.successor if known.rotation else None
+    return equipment.hands.held(user.ref, successor) is not None
+
+
+def _doubts(
+    equipment: Equipment, places: OpenPlaces, seen: Look, now: datetime
+) -> tuple[Doubt, ...]:
+    doubts = list(seen.doubts)
+    if went_back := equipment.store.went_back():
+        doubts.append(Doubt(Reason.STORE, went_back))
+    if places.unreachable is not None:
+        later = now + equipment.configuration().timing.settle
+        doubts.append(Doubt(Reason.SINK, places.unreachable, later))
+    return tuple(doubts)
+
+
+def _disagreement(configuration: Configuration, replicas: Sequence[ReplicaRow]) -> str | None:
+    others = [row for row in replicas if row.config_digest != configuration.digest]
+    if not others:
+        return None
+    names = ", ".join(sorted(row.replica_id for row in others))
+    return (
+        f"live replicas have another configuration ({names}): nothing is begun, switched off or"
+        " deleted until all have the same"
+    )
+
+
+def _failed_in_a_row(
+    equipment: Equipment, policy: str, account_id: str, now: datetime
+) -> tuple[int, datetime | None]:
+    timing = equipment.configuration().timing
+    count = equipment.store.recent_failures(policy, account_id, now - timing.retry_max)
+    return count, now + timing.settle if count else None

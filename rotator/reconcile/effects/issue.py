@@ -1,0 +1,120 @@
+"""Steps 1 to 3: the beginning is committed, the key is made, and its id is committed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from rotator.errors import AnswerError, LimitReached, PlaceTaken, Refused
+from rotator.events import Event
+from rotator.judgement.presence import our_places
+from rotator.model import (
+    AccessKey,
+    JournalOutcome,
+    KeyStatus,
+    NeverUsed,
+    Rotation,
+    Step,
+)
+from rotator.reconcile.effects.progress import Progress
+from rotator.reconcile.effects.requests import Sent, extension, failed, intend
+from rotator.store import PlaceRow
+
+if TYPE_CHECKING:
+    from rotator.aws.iam import Created
+    from rotator.model import Issue
+    from rotator.reconcile.visit import Visit
+
+__all__ = ["issue"]
+
+
+def issue(journey: Visit, action: Issue) -> Progress:
+    """Begin a rotation and create its successor; the request is sent exactly once."""
+    journey.entered.iam.turn()
+    try:
+        sent = _begin(journey, action)
+    except (LimitReached, PlaceTaken, Refused):
+        # Another replica was quicker: what is on record now is judged anew.
+        return Progress.FAILED
+    journey.tell(
+        Event.ROTATION_BEGUN,
+        kind=action.kind.value,
+        reason=action.reason,
+        message=action.message,
+        predecessor=action.predecessor,
+        places=[str(place.place) for place in our_places(journey.case)],
+        order_id=action.order_id,
+    )
+    rotation = journey.known.rotation
+    assert rotation is not None
+    try:
+        created = journey.entered.iam.create_key(
+            journey.user.name, rotation_id=rotation.rotation_id
+        )
+    except AnswerError as exc:
+        failed(journey, Step.ISSUE, sent, exc)
+        return Progress.FAILED
+    _record(journey, sent, created, rotation)
+    return Progress.GO_ON
+
+
+def _begin(journey: Visit, action: Issue) -> Sent:
+    """Commit the beginning with its places claimed, and the intent of the request."""
+    case, policy = journey.case, journey.case.terms
+    rotation = Rotation(
+        rotation_id=uuid4().hex,
+        kind=action.kind,
+        policy=policy.name,
+        begun_at=journey.equipment.clock(),
+        reason=action.reason,
+        predecessor=action.predecessor,
+        order_id=action.order_id,
+    )
+    places = [
+        PlaceRow(place=place.place, readable=place.readable, sink_id=place.sink_id)
+        for place in our_places(case)
+        if place.sink_id is not None
+    ]
+    with journey.change(extend=extension(journey)) as change:
+        change.begin(rotation, places)
+        change.journal(
+            Step.BEGIN,
+            JournalOutcome.DONE,
+            key_id=action.predecessor,
+            reason=action.reason,
+            detail=action.message,
+        )
+        sent = intend(journey, change, Step.ISSUE, reason=action.reason)
+    journey.known = replace(journey.known, rotation=rotation)
+    return sent
+
+
+def _record(journey: Visit, sent: Sent, created: Created, rotation: Rotation) -> None:
+    """Commit whose key it is; until then its secret is all that could be lost."""
+    key_id, now = created.credential.access_key_id, journey.equipment.clock()
+    journey.equipment.hands.hold(journey.user.ref, created.credential)
+    with journey.change() as change:
+        change.outcome(sent.seq, JournalOutcome.DONE, key_id=key_id)
+        change.facts(rotation.rotation_id, successor=key_id, issued_at=now)
+        change.sight(
+            [
+                AccessKey(
+                    key_id=key_id,
+                    status=KeyStatus.ACTIVE,
+                    created_at=created.created_at,
+                    last_use=NeverUsed(),
+                    status_since=created.created_at,
+                    first_seen_at=now,
+                    last_seen_at=now,
+                )
+            ]
+        )
+    journey.tell(
+        Event.KEY_ISSUED,
+        successor=key_id,
+        predecessor=rotation.predecessor,
+        reason=rotation.reason,
+        kind=rotation.kind.value,
+        seconds=(now - sent.at).total_seconds(),
+    )

@@ -1,0 +1,241 @@
+"""What changes nothing outside the store: facts that were seen, titles, ends, answers to orders."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from rotator.events import Event
+from rotator.judgement.leaving import TITLES
+from rotator.model import (
+    Delivered,
+    HandedOver,
+    JournalOutcome,
+    Kind,
+    Outcome,
+    PlaceReached,
+    Reason,
+    Step,
+    SwitchedOff,
+    SwitchedOn,
+    Title,
+)
+from rotator.reconcile.effects.progress import Progress
+from rotator.store import PlaceRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.model import Close, Name, Obey, Record
+    from rotator.reconcile.visit import Visit
+    from rotator.store import Change
+
+__all__ = ["close", "close_rotation", "name", "obey", "promise", "record"]
+
+
+def record(journey: Visit, action: Record) -> Progress:
+    """Write down a fact that was seen to be so."""
+    fact = action.fact
+    match fact:
+        case PlaceReached():
+            _reached(journey, fact)
+        case Delivered():
+            _delivered(journey)
+        case SwitchedOff():
+            _switched_off(journey, action, fact)
+        case SwitchedOn():
+            _switched_on(journey, action, fact)
+        case HandedOver():
+            _handed_over(journey, action, fact)
+        case _:
+            assert_never(fact)
+    return Progress.GO_ON
+
+
+def _reached(journey: Visit, fact: PlaceReached) -> None:
+    rotation, now = journey.case.open, journey.equipment.clock()
+    state = next(state for state in journey.case.places if state.place == fact.place)
+    with journey.change() as change:
+        change.claim(PlaceRow(state.place, state.readable, state.sink_id))
+        change.place(fact.place, answered_key=rotation.successor, delivered_at=now, failures=None)
+        change.journal(
+            Step.DELIVER,
+            JournalOutcome.OBSERVED,
+            key_id=rotation.successor,
+            place=fact.place,
+            reason=Reason.SEEN,
+        )
+    journey.tell(
+        Event.KEY_DELIVERED,
+        successor=rotation.successor,
+        predecessor=rotation.predecessor,
+        sink=state.sink_id,
+        place=str(fact.place),
+        observed=True,
+    )
+
+
+def _delivered(journey: Visit) -> None:
+    rotation, now = journey.case.open, journey.equipment.clock()
+    with journey.change() as change:
+        change.facts(rotation.rotation_id, delivered_at=now)
+    journey.equipment.hands.let_go(journey.user.ref)
+    journey.tell(
+        Event.ROTATION_DELIVERED,
+        predecessor=rotation.predecessor,
+        successor=rotation.successor,
+        places=len(journey.case.places),
+    )
+
+
+def _switched_off(journey: Visit, action: Record, fact: SwitchedOff) -> None:
+    rotation = journey.case.open
+    promised_at = promise(journey, fact.at)
+    with journey.change() as change:
+        change.facts(rotation.rotation_id, deactivated_at=fact.at, promised_at=promised_at)
+        change.journal(
+            Step.DEACTIVATE,
+            JournalOutcome.OBSERVED,
+            key_id=fact.key_id,
+            reason=action.reason,
+            detail=action.message,
+        )
+    journey.tell(
+        Event.KEY_DEACTIVATED,
+        access_key_id=fact.key_id,
+        title=rotation.right,
+        reason=action.reason,
+        message=action.message,
+        successor=rotation.successor,
+        promised_at=promised_at,
+        observed=True,
+    )
+
+
+def _switched_on(journey: Visit, action: Record, fact: SwitchedOn) -> None:
+    rotation = journey.case.open
+    with journey.change() as change:
+        change.facts(rotation.rotation_id, deactivated_at=None, promised_at=None, evidence={})
+        change.journal(
+            Step.REACTIVATE,
+            JournalOutcome.OBSERVED,
+            key_id=fact.key_id,
+            reason=action.reason,
+            detail=action.message,
+        )
+        if fact.hold is not None and journey.case.hold is None:
+            change.hold(fact.hold, message=action.message, by=journey.who(None))
+    journey.tell(
+        Event.KEY_REACTIVATED,
+        access_key_id=fact.key_id,
+        title=rotation.right,
+        reason=action.reason,
+        message=action.message,
+        observed=True,
+    )
+
+
+def _handed_over(journey: Visit, action: Record, fact: HandedOver) -> None:
+    with journey.change() as change:
+        change.facts(journey.case.open.rotation_id, policy=fact.policy)
+        change.journal(
+            Step.BEGIN,
+            JournalOutcome.OBSERVED,
+            reason=action.reason,
+            detail=action.message,
+        )
+
+
+def promise(journey: Visit, at: datetime) -> datetime | None:
+    """The date of deletion that people are told when a key is switched off at `at`."""
+    title = journey.case.open.right
+    if title is None or (journey.case.policy is None and title is Title.PREDECESSOR):
+        return None
+    rest = TITLES[title].rest(journey.case)
+    return at + rest if rest > timedelta(0) else None
+
+
+def name(journey: Visit, action: Name) -> Progress:
+    """Give the key that we made its title; the rotation is a leaving from now on."""
+    rotation, now = journey.case.open, journey.equipment.clock()
+    with journey.change() as change:
+        change.facts(
+            rotation.rotation_id,
+            kind=Kind.LEAVE,
+            leaver=action.key_id,
+            title=action.title,
+            titled_at=now,
+            successor=None,
+        )
+        change.journal(
+            Step.ISSUE,
+            JournalOutcome.OBSERVED,
+            key_id=action.key_id,
+            reason=action.reason,
+            detail=action.message,
+        )
+    journey.equipment.hands.let_go(journey.user.ref)
+    journey.tell(
+        Event.ORPHAN_FOUND if action.title is Title.ORPHAN else Event.SECRET_LOST,
+        access_key_id=action.key_id,
+        message=action.message,
+    )
+    return Progress.GO_ON
+
+
+def close(journey: Visit, action: Close) -> Progress:
+    """End the open rotation; the keys are left as they are."""
+    with journey.change() as change:
+        close_rotation(journey, change, action.outcome, action.reason, journey.equipment.clock())
+        if action.outcome is Outcome.BY_HAND:
+            _end_orders(journey, change, action)
+    journey.equipment.hands.let_go(journey.user.ref)
+    journey.tell_closed(action.outcome, action.reason, action.message)
+    return Progress.LOOK_AGAIN
+
+
+def _end_orders(journey: Visit, change: Change, action: Close) -> None:
+    """A rotation that a person ended takes the order with it that had begun it."""
+    if action.order_id is not None:
+        _give_up_unnamed(journey, change)
+        change.order_done(action.order_id, "done", action.message)
+    begun_by = journey.case.open.order_id
+    if begun_by in {order.order_id for order in journey.case.orders}:
+        change.order_done(begun_by, "withdrawn", action.message)
+
+
+def close_rotation(
+    journey: Visit, change: Change, outcome: Outcome, reason: Reason, at: datetime
+) -> None:
+    """Put the end of the open rotation into a transaction."""
+    change.journal(
+        Step.CLOSE,
+        JournalOutcome.DONE,
+        key_id=journey.case.open.leaving,
+        reason=reason,
+        detail=outcome.value,
+    )
+    change.close(journey.case.open.rotation_id, at, outcome)
+
+
+def obey(journey: Visit, action: Obey) -> Progress:
+    """Answer an order that needs no request: done as it stands, or refused with a sentence."""
+    with journey.change() as change:
+        if action.hold is not None and journey.case.hold is None:
+            change.hold(action.hold, message=action.message, by=journey.who(action.order_id))
+        if action.gives_up_places:
+            _give_up_unnamed(journey, change)
+        change.order_done(action.order_id, "refused" if action.refused else "done", action.message)
+    order = next(o for o in journey.case.orders if o.order_id == action.order_id)
+    told = {"order_id": order.order_id, "verb": order.verb.value, "actor": order.actor}
+    if action.refused:
+        journey.tell(Event.ORDER_REFUSED, **told, reason=action.reason, message=action.message)
+    else:
+        journey.tell(Event.ORDER_OBEYED, **told, message=action.message)
+    return Progress.GO_ON
+
+
+def _give_up_unnamed(journey: Visit, change: Change) -> None:
+    for place in journey.case.places:
+        if place.claimed and place.sink_id is None:
+            change.give_up(place.place)

@@ -1,0 +1,108 @@
+"""Around every request: an intent that is committed before it, and an outcome after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.errors import Rejected
+from rotator.events import Event
+from rotator.judgement import doors
+from rotator.judgement.leaving import TITLES
+from rotator.model import DoorName, JournalOutcome, Reason, Step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.errors import AnswerError
+    from rotator.model import Place
+    from rotator.reconcile.visit import Visit
+    from rotator.store import Change
+
+__all__ = ["DAY", "Sent", "ends_at", "extension", "failed", "intend", "limit_of", "outcome_of"]
+
+DAY = timedelta(hours=24)
+
+LIFE = 2
+"""A request's own life in request timeouts: making the connection, then waiting for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An intent that is committed: its row, and when it was."""
+
+    seq: int
+    at: datetime
+
+
+def ends_at(journey: Visit) -> datetime:
+    """The time-out of a request that is begun now."""
+    return journey.equipment.clock() + LIFE * journey.case.timing.request_timeout
+
+
+def extension(journey: Visit) -> timedelta:
+    """The lease, from now, that outlasts a request begun now."""
+    return (LIFE + 1) * journey.case.timing.request_timeout
+
+
+def intend(  # noqa: PLR0913 - the columns of an intent
+    journey: Visit,
+    change: Change,
+    step: Step,
+    *,
+    reason: Reason,
+    key_id: str | None = None,
+    place: Place | None = None,
+    detail: str = "",
+) -> Sent:
+    """Put the intent of one request into the transaction of `change`.
+
+    Raises:
+        LimitReached: the limit of its door is used up, counted in this very transaction.
+    """
+    seq = change.intent(
+        step,
+        timeout_at=ends_at(journey),
+        key_id=key_id,
+        place=place,
+        title=journey.case.rotation.right if journey.case.rotation else None,
+        reason=reason,
+        limit=limit_of(journey, step, reason),
+        detail=detail,
+    )
+    return Sent(seq, journey.equipment.clock())
+
+
+def limit_of(journey: Visit, step: Step, reason: Reason) -> tuple[int, datetime] | None:
+    """How many of these steps are allowed since when; None where its gates hold no limit."""
+    policy = journey.case.policy
+    if policy is None or step not in {Step.ISSUE, Step.DEACTIVATE, Step.DELETE}:
+        return None
+    title = journey.case.rotation.right if journey.case.rotation else None
+    by_person = step is Step.ISSUE and reason is Reason.REQUESTED
+    apart = title is not None and TITLES[title].gates is not doors.ALL
+    if by_person or apart:
+        return None
+    return policy.limits.of(DoorName(step.value)), journey.equipment.clock() - DAY
+
+
+def outcome_of(error: AnswerError) -> JournalOutcome:
+    """How the journal calls an answer that was not a plain yes."""
+    if isinstance(error, Rejected):
+        return JournalOutcome.REJECTED
+    return JournalOutcome.UNKNOWN
+
+
+def failed(journey: Visit, step: Step, sent: Sent, error: AnswerError) -> None:
+    """Record that a request was rejected, or that nobody knows."""
+    outcome = outcome_of(error)
+    with journey.change() as change:
+        change.outcome(sent.seq, outcome, detail=str(error))
+    journey.tell(
+        Event.USER_FAILED,
+        step=step.value,
+        outcome=outcome.value,
+        error=str(error),
+        code=getattr(error, "code", ""),
+    )

@@ -1,0 +1,123 @@
+"""Looking at one user: what IAM lists and what its places serve, as far as it matters now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rotator.errors import ReadError
+from rotator.judgement.sightings import sighted
+from rotator.model import Doubt, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rotator.aws.accounts import Entered
+    from rotator.model import AccessKey, LastUse, Place, Served, User
+    from rotator.reconcile.equipment import Equipment
+    from rotator.reconcile.rolls import Roll
+    from rotator.store import Known
+
+__all__ = ["Look", "look"]
+
+SKEW_MAX = timedelta(minutes=1)
+"""How far our clock may be from AWS's; beyond it nothing is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of one user at one moment; readings are added when they matter."""
+
+    user: User
+    at: datetime
+    keys: tuple[AccessKey, ...] = ()
+    listed_at: datetime | None = None
+    users_listed_at: datetime | None = None
+    doubts: tuple[Doubt, ...] = ()
+    readings: Mapping[Place, Served] = field(default_factory=dict)
+    checks: Mapping[Place, str] = field(default_factory=dict)
+
+    def with_doubt(self, doubt: Doubt) -> Look:
+        """The same look, with one more thing that is not known."""
+        return replace(self, doubts=(*self.doubts, doubt))
+
+    def with_checks(self, checks: Mapping[Place, str]) -> Look:
+        """The same look, with the places at which a put could not work, and why."""
+        return replace(self, checks=checks)
+
+    def with_reading(self, place: Place, reading: Served) -> Look:
+        """The same look, with what one place was read to serve just now."""
+        return replace(self, readings={**self.readings, place: reading})
+
+
+def look(equipment: Equipment, entered: Entered, roll: Roll, user: User, known: Known) -> Look:
+    """List the user's keys and ask when each was last used.
+
+    Whatever cannot be read becomes a doubt, never an absence (P6). The user is asked for by name
+    and must have the UserId that is meant: a re-created user of the same name is another one.
+    """
+    at = equipment.clock()
+    seen = Look(user=user, at=at, users_listed_at=roll.listed_at)
+    try:
+        present = entered.iam.get_user(user.name)
+        if present is None or present.user_id != user.user_id:
+            seen = _doubting(seen, f"IAM knows no user {user} with the UserId {user.user_id}")
+        else:
+            seen = _listed(equipment, entered, known, replace(seen, user=_grouped(present, user)))
+    except ReadError as exc:
+        seen = _doubting(seen, str(exc))
+    return _with_skew(equipment, entered, seen)
+
+
+def _listed(equipment: Equipment, entered: Entered, known: Known, seen: Look) -> Look:
+    """The look with the user's keys and their last uses."""
+    listed = entered.iam.list_keys(seen.user.name)
+    keys = sighted(
+        [key for key in known.keys if key.key_id not in known.former],
+        [key for key in listed if key.key_id not in known.former],
+        seen.at,
+        settle=equipment.configuration().timing.settle,
+        changed_by_us={key.key_id: _changed_at(key) for key in known.keys},
+    )
+    return replace(
+        seen,
+        keys=tuple(key.with_last_use(_last_use(entered, key)) for key in keys),
+        listed_at=seen.at,
+    )
+
+
+def _grouped(present: User, user: User) -> User:
+    """The user as GetUser shows it, with what only the account's listing tells."""
+    return replace(present, groups=user.groups, attached_policies=user.attached_policies)
+
+
+def _last_use(entered: Entered, key: AccessKey) -> LastUse:
+    if not key.is_listed:
+        return key.last_use
+    return entered.iam.last_use(key.key_id)
+
+
+def _changed_at(key: AccessKey) -> datetime:
+    """The last moment at which we know that something about a key changed."""
+    return key.first_seen_at if key.status_since <= key.created_at else key.status_since
+
+
+def _doubting(seen: Look, why: str) -> Look:
+    return seen.with_doubt(Doubt(Reason.AWS_UNAVAILABLE, why, hard=False))
+
+
+def _with_skew(equipment: Equipment, entered: Entered, seen: Look) -> Look:
+    skew = entered.skew()
+    if skew is None or abs(skew) <= SKEW_MAX:
+        return seen
+    timing = equipment.configuration().timing
+    side = "behind" if skew > timedelta(0) else "ahead of"
+    doubt = Doubt(
+        Reason.CLOCK,
+        f"our clock is {abs(skew).total_seconds():.0f} s {side} AWS's: nothing is changed until"
+        " they agree",
+        seen.at + timing.settle,
+    )
+    return seen.with_doubt(doubt)

@@ -1,0 +1,136 @@
+"""The places of one user: the sinks of its policy, opened for a visit, and what is on record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rotator.errors import ReadError, Rejected
+from rotator.model import NameProblem, PlaceState
+from rotator.sinks import SinkContext
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rotator.aws.accounts import Entered
+    from rotator.model import Place, Policy, Rotation, SinkSpec, User
+    from rotator.reconcile.equipment import Equipment
+    from rotator.reconcile.looks import Look
+    from rotator.sinks import Sink
+    from rotator.store import Known, PlaceRow
+
+__all__ = ["OpenPlaces", "place_states"]
+
+
+class OpenPlaces:
+    """The sinks of one policy for one user, closed together when the visit ends.
+
+    `problem` says why a name cannot be made, or a sink's account not be entered; then there are
+    no sinks, since a part of them must never look like all.
+    """
+
+    def __init__(
+        self, equipment: Equipment, entered: Entered, policy: Policy | None, user: User
+    ) -> None:
+        self._equipment = equipment
+        self._entered = entered
+        self.sinks: dict[Place, tuple[SinkSpec, Sink]] = {}
+        self.problem: str | None = None
+        self.unreachable: str | None = None
+        try:
+            for spec in policy.sinks if policy else ():
+                sink = equipment.build_sink(self._context(spec, user))
+                self.sinks[sink.place()] = (spec, sink)
+        except NameProblem as exc:
+            self.problem = str(exc)
+        except ReadError as exc:
+            self.unreachable = str(exc)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for _, sink in self.sinks.values():
+            sink.close()
+
+    def read(self, seen: Look, *, check: bool) -> Look:
+        """The look with a reading of every place; `check`: also whether a put could work there."""
+        checks: dict[Place, str] = {}
+        for place, (_, sink) in self.sinks.items():
+            seen = seen.with_reading(place, sink.current())
+            if check and (why := _refusal(sink)):
+                checks[place] = why
+        return seen.with_checks(checks)
+
+    def _context(self, spec: SinkSpec, user: User) -> SinkContext:
+        entered = self._entered
+        if spec.account is not None and spec.account != entered.name:
+            account = self._equipment.configuration().account(spec.account)
+            assert account is not None, "the configuration was checked"
+            entered = self._equipment.accounts.enter(account)
+        return SinkContext(
+            user=user,
+            spec=spec,
+            clock=self._equipment.clock,
+            client=entered.client,
+            account_id=entered.account_id,
+            partition=entered.partition,
+            base=Path(spec.base),
+        )
+
+
+def _refusal(sink: Sink) -> str | None:
+    try:
+        sink.check()
+    except (Rejected, ReadError) as exc:
+        return str(exc)
+    return None
+
+
+def place_states(
+    equipment: Equipment, places: OpenPlaces, known: Known, seen: Look
+) -> tuple[PlaceState, ...]:
+    """The places of the policy, in its order, then those that are only on record."""
+    recorded = {row.place: _recorded(row, known.rotation) for row in known.places}
+    states = [
+        replace(
+            recorded.pop(place) if place in recorded else _unclaimed(equipment, place, seen.user),
+            readable=sink.readable,
+            sink_id=spec.id,
+            reading=seen.readings.get(place),
+            check=seen.checks.get(place),
+            create=spec.create,
+        )
+        for place, (spec, sink) in places.sinks.items()
+    ]
+    return (*states, *recorded.values())
+
+
+def _unclaimed(equipment: Equipment, place: Place, user: User) -> PlaceState:
+    owner = equipment.store.owner_of(place)
+    taken_by = owner.user_id if owner and owner != user.ref else None
+    return PlaceState(place, readable=True, owner=taken_by)
+
+
+def _recorded(row: PlaceRow, rotation: Rotation | None) -> PlaceState:
+    """What is on record; a delivery counts only for the rotation that is open."""
+    begun_at = rotation.begun_at if rotation else None
+    is_current = (
+        begun_at is not None and row.delivered_at is not None and (row.delivered_at >= begun_at)
+    )
+    return PlaceState(
+        place=row.place,
+        readable=row.readable,
+        claimed=True,
+        begun_key=row.begun_key,
+        answered_key=row.answered_key,
+        written_at=row.written_at,
+        delivered_at=row.delivered_at if is_current else None,
+        failures=row.failures if begun_at else None,
+    )

@@ -1,0 +1,75 @@
+"""What a sweep would do now: the same looks and the same judgement, and nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rotator.judgement.judge import judge
+from rotator.reconcile.cases import policy_of, selection_of
+from rotator.reconcile.places import OpenPlaces
+from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.sweep import candidates, user_of
+from rotator.reconcile.visit import observe_user
+
+if TYPE_CHECKING:
+    from rotator.aws.accounts import Entered
+    from rotator.model import Account, Action, Case, Policy, User, UserRef
+    from rotator.reconcile.equipment import Equipment
+
+__all__ = ["Examined", "Planner"]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One user as seen now, and the first action of a sweep."""
+
+    user: User
+    case: Case
+    action: Action
+
+
+class Planner:
+    """Looks at users as a sweep does, without a lease and without writing anything."""
+
+    def __init__(self, equipment: Equipment) -> None:
+        self._equipment = equipment
+        self._rolls = Rolls(equipment, records=False)
+
+    def enter(self, account: Account) -> tuple[Entered, Roll]:
+        """Enter an account and list its users.
+
+        Raises:
+            ReadError: the account cannot be entered, or the listing broke off.
+        """
+        entered = self._equipment.accounts.enter(account)
+        return entered, self._rolls.of(entered)
+
+    def plan(
+        self, policy: Policy, account: Account, *, only: UserRef | None = None
+    ) -> list[Examined]:
+        """What a sweep of this policy over this account would do now, user by user.
+
+        Raises:
+            ReadError: the account cannot be entered, or the listing broke off.
+        """
+        entered, roll = self.enter(account)
+        standings = self._equipment.store.users()
+        users = candidates(self._equipment, policy, roll, standings)
+        return [
+            self.examine(entered, roll, user) for user in users if only is None or user.ref == only
+        ]
+
+    def examine(self, entered: Entered, roll: Roll, user: User) -> Examined:
+        """Look at one user now, and judge."""
+        equipment = self._equipment
+        selection = selection_of(equipment, user, equipment.clock())
+        known = equipment.store.know(user.ref)
+        policy = policy_of(equipment.configuration(), selection, known)
+        with OpenPlaces(equipment, entered, policy, user) as places:
+            _, case = observe_user(equipment, entered, roll, user, known, places, selection)
+        return Examined(case.user, case, judge(case))
+
+    def user(self, roll: Roll, ref: UserRef, name: str) -> User:
+        """A user under its present name."""
+        return user_of(roll, ref, name)

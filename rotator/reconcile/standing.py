@@ -1,0 +1,122 @@
+"""Where a user stands after a visit: kept for `status`, and told when it changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rotator.events import Event
+from rotator.judgement.beginning import due_at, overdue
+from rotator.judgement.phases import phase_of
+from rotator.model import Mode, Reason, Selected, Shut, Stop, Wait
+from rotator.store import UserRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.model import Action, Case
+    from rotator.reconcile.visit import Visit
+
+__all__ = ["keep_standing", "standing_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    kind: Literal["stop", "hold"]
+    reason: Reason
+    message: str
+    by: str | None = None
+    until: datetime | None = None
+
+
+def keep_standing(journey: Visit, action: Action) -> None:
+    """Record where the user stands, and tell of stops, holds and overdue keys that are new."""
+    before = journey.known.user
+    row = standing_of(journey.case, action, before)
+    with journey.change(mends=True) as change:
+        change.note_user(row)
+        if row.blocked is not None and journey.case.rotation is not None:
+            change.facts(journey.case.rotation.rotation_id, blocked_at=journey.case.now)
+    _tell(journey, before, row)
+
+
+def standing_of(case: Case, action: Action, before: UserRow | None) -> UserRow:
+    """The row of `users` that a judgement comes to."""
+    block = _block(case, action)
+    same = before is not None and block is not None and before.blocked_reason == block.reason
+    oldest = case.active[0] if case.active else None
+    return UserRow(
+        ref=case.user.ref,
+        account=case.user.account,
+        name=case.user.name,
+        path=case.user.path,
+        arn=case.user.arn,
+        policy=case.policy.name if case.policy else None,
+        mode=(Mode.ENFORCE if case.enforced else Mode.OBSERVE) if case.policy else None,
+        phase=phase_of(case.rotation, case.key(case.rotation.leaving) if case.rotation else None),
+        reason=action.reason,
+        message=action.message,
+        blocked=block.kind if block else None,
+        blocked_reason=block.reason if block else None,
+        blocked_message=block.message if block else "",
+        blocked_since=(before.blocked_since if same and before else case.now) if block else None,
+        blocked_by=block.by if block else None,
+        blocked_until=block.until if block else None,
+        uncovered=not isinstance(case.selection, Selected),
+        missing_since=before.missing_since if before else None,
+        quarantined_since=case.quarantined_since,
+        next_at=_next_at(case, action),
+        due_at=due_at(case, oldest) if oldest and case.rotation is None else None,
+        overdue=overdue(case),
+        as_of=case.listed_at or (before.as_of if before else None),
+        source="live",
+    )
+
+
+def _block(case: Case, action: Action) -> _Block | None:
+    """A hold stands, or a stop: whatever the phase."""
+    if case.hold is not None:
+        hold = case.hold
+        return _Block("hold", hold.reason, hold.message, hold.by, hold.until)
+    if isinstance(action, Stop):
+        return _Block("stop", action.reason, action.message)
+    return None
+
+
+def _next_at(case: Case, action: Action) -> datetime | None:
+    """When to look again whatever the schedule: an open rotation's moment, and no other."""
+    if case.rotation is None and not case.orders and case.restart is None:
+        return None
+    until = action.until if isinstance(action, Wait | Shut) else None
+    if until is None:
+        return None
+    return max(until, case.now + case.timing.retry_min / 60)
+
+
+def _tell(journey: Visit, before: UserRow | None, row: UserRow) -> None:
+    """One event per change; what stays as it was is a gauge, and no new line."""
+    was = (before.blocked, before.blocked_reason) if before else (None, None)
+    now = (row.blocked, row.blocked_reason)
+    if was != now:
+        if was[0] is not None:
+            ended = Event.USER_RESUMED if was[0] == "stop" else Event.USER_RELEASED
+            journey.tell(ended, reason=was[1], message=row.message, phase=row.phase)
+        if now[0] is not None:
+            journey.tell(
+                Event.USER_STOPPED if now[0] == "stop" else Event.USER_HELD,
+                reason=now[1],
+                message=row.blocked_message or row.message,
+                phase=row.phase,
+                since=row.blocked_since,
+            )
+    if row.overdue and not (before and before.overdue):
+        oldest = journey.case.active[0] if journey.case.active else None
+        journey.tell(
+            Event.USER_OVERDUE,
+            access_key_id=oldest.key_id if oldest else None,
+            created_at=oldest.created_at if oldest else None,
+            reason=row.reason,
+            message=row.message,
+            phase=row.phase,
+            next_at=row.next_at,
+        )

@@ -1,0 +1,247 @@
+"""One run of one policy over one account, and visits at the moments that rotations wait for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from rotator.errors import LeaseLost, ReadError, RotatorError, StoreError
+from rotator.events import Event
+from rotator.judgement.selection import serves_account
+from rotator.model import Contested, Selected, Stop, User
+from rotator.reconcile.cases import selection_of
+from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.visit import VisitResult, visit
+from rotator.store import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rotator.aws.accounts import Entered
+    from rotator.model import Account, Policy, UserRef
+    from rotator.reconcile.equipment import Equipment
+    from rotator.store import Standing
+
+__all__ = ["SweepResult", "Sweeper", "accounts_of", "candidates", "user_of"]
+
+THREADS = 8
+"""Users of one account that are visited at the same time."""
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What one sweep came to; `error` says why it could not be made, or not be finished."""
+
+    policy: str
+    account: str
+    visits: tuple[VisitResult, ...] = ()
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the sweep, or the visit of any user, failed."""
+        return self.error is not None or any(visit.failed for visit in self.visits)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether somebody who was looked at is stopped."""
+        return any(isinstance(visit.last, Stop) for visit in self.visits)
+
+
+@dataclass(slots=True)
+class Sweeper:
+    """Sweeps accounts and visits users; users and accounts are isolated from each other."""
+
+    equipment: Equipment
+    rolls: Rolls = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rolls = Rolls(self.equipment)
+
+    def sweep(
+        self, policy: Policy, account: Account, *, trigger: str, only: UserRef | None = None
+    ) -> SweepResult:
+        """Look at every user of a policy in one account, and at those whom it left open.
+
+        Raises nothing that a person may be told in one sentence: that is the result's `error`.
+        """
+        entered, roll, error = self._enter(account)
+        if entered is None or roll is None:
+            return SweepResult(policy.name, account.name, error=error)
+        sweep_id, begun_at = uuid4().hex[:12], self.equipment.clock()
+        names = {"policy": policy.name, "account": account.name, "sweep_id": sweep_id}
+        try:
+            self.equipment.store.sweep_begun(
+                sweep_id, policy=policy.name, account_id=entered.account_id
+            )
+            self.equipment.emit(Event.SWEEP_STARTED, **names, trigger=trigger)
+            users = [u for u in self._users(policy, roll) if only is None or u.ref == only]
+            if not users and only is None:
+                self._tell_unmatched(policy, names)
+            visits = self._visit_all(entered, roll, users, sweep_id)
+            self._end(sweep_id, visits, names, begun_at)
+        except StoreError as exc:
+            self.equipment.emit(Event.STORE_FAILED, error=str(exc))
+            self.equipment.emit(Event.SWEEP_FAILED, **names, error=str(exc))
+            return SweepResult(policy.name, account.name, error=str(exc))
+        return SweepResult(policy.name, account.name, tuple(visits))
+
+    def visit_now(self, refs: Iterable[tuple[UserRef, str, str]]) -> list[VisitResult]:
+        """Visit these users, whatever the schedule: their moment has come, or an order.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        by_account: dict[str, list[tuple[UserRef, str]]] = {}
+        for ref, account_name, name in refs:
+            by_account.setdefault(account_name, []).append((ref, name))
+        results: list[VisitResult] = []
+        for account_name, wanted in by_account.items():
+            account = self.equipment.configuration().account(account_name)
+            if account is None:
+                continue
+            entered, roll, _ = self._enter(account)
+            if entered is not None and roll is not None:
+                users = [user_of(roll, ref, name) for ref, name in wanted]
+                results += self._visit_all(entered, roll, users, None)
+        return results
+
+    def _enter(self, account: Account) -> tuple[Entered | None, Roll | None, str | None]:
+        """Enter an account and list its users; what fails is told, and ends this account alone."""
+        try:
+            entered = self.equipment.accounts.enter(account)
+            return entered, self.rolls.of(entered), None
+        except ReadError as exc:
+            self.equipment.emit(
+                Event.ACCOUNT_FAILED, account=account.name, error=str(exc), code=exc.code
+            )
+            return None, None, str(exc)
+        except StoreError as exc:
+            self.equipment.emit(Event.STORE_FAILED, error=str(exc))
+            return None, None, str(exc)
+
+    def _users(self, policy: Policy, roll: Roll) -> list[User]:
+        return candidates(self.equipment, policy, roll, self.equipment.store.users())
+
+    def _visit_all(
+        self, entered: Entered, roll: Roll, users: Sequence[User], sweep_id: str | None
+    ) -> list[VisitResult]:
+        """Visit users side by side; whatever happens to one of them ends only its own visit.
+
+        Raises:
+            StoreError: nothing can be saved, so nothing more is begun.
+        """
+        with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="visit") as pool:
+            running = [pool.submit(self._visit, entered, roll, user, sweep_id) for user in users]
+            try:
+                return [future.result() for future in running]
+            except StoreError:
+                for future in running:
+                    future.cancel()
+                raise
+
+    def _visit(self, entered: Entered, roll: Roll, user: User, sweep_id: str | None) -> VisitResult:
+        about = {
+            "account": user.account,
+            "user": user.name,
+            "user_id": user.user_id,
+            "sweep_id": sweep_id,
+        }
+        try:
+            return visit(self.equipment, entered, roll, user, sweep_id=sweep_id)
+        except StoreError:
+            raise
+        except LeaseLost:
+            return VisitResult(user, None, left_to_another=True)
+        except RotatorError as exc:
+            self.equipment.emit(Event.USER_FAILED, **about, error=str(exc))
+        except Exception as exc:  # noqa: BLE001 - a bug met with one user must not stop the others
+            self.equipment.emit(Event.USER_FAILED, **about, error=type(exc).__name__, exc_info=exc)
+        return VisitResult(user, None, failed=True)
+
+    def _end(
+        self,
+        sweep_id: str,
+        visits: Sequence[VisitResult],
+        names: dict[str, str],
+        begun_at: datetime,
+    ) -> None:
+        counts = Counts(
+            selected=len(visits),
+            observed=sum(1 for one in visits if not one.left_to_another),
+            acted=sum(1 for one in visits if one.acted),
+            waiting=sum(1 for one in visits if not one.acted and not isinstance(one.last, Stop)),
+            blocked=sum(1 for one in visits if isinstance(one.last, Stop)),
+            failed=sum(1 for one in visits if one.failed),
+        )
+        self.equipment.store.sweep_ended(sweep_id, ok=True, counts=counts)
+        self.equipment.emit(
+            Event.SWEEP_COMPLETED,
+            **names,
+            users=counts.selected,
+            acted=counts.acted,
+            waiting=counts.waiting,
+            stopped=counts.blocked,
+            failed=counts.failed,
+            seconds=(self.equipment.clock() - begun_at).total_seconds(),
+        )
+
+    def _tell_unmatched(self, policy: Policy, names: dict[str, str]) -> None:
+        self.equipment.emit(
+            Event.POLICY_UNMATCHED,
+            **names,
+            message=f"policy {policy.name} selects nobody in account {names['account']}",
+        )
+
+
+def candidates(
+    equipment: Equipment, policy: Policy, roll: Roll, standings: Sequence[Standing]
+) -> list[User]:
+    """Whom a sweep of a policy looks at: selected, contested, or left open; oldest keys first."""
+    now = equipment.clock()
+    found = {
+        user.ref: user
+        for user in roll.users.values()
+        if _concerns(policy, selection_of(equipment, user, now))
+    }
+    oldest: dict[UserRef, datetime] = {}
+    for standing in standings:
+        ref = standing.user.ref
+        if ref.account_id != roll.account_id:
+            continue
+        if standing.rotation is not None and standing.rotation.policy == policy.name:
+            found.setdefault(ref, user_of(roll, ref, standing.user.name))
+        ages = [row.key.created_at for row in standing.keys if row.key.is_active]
+        oldest[ref] = min(ages, default=LONG_AGO)
+    return sorted(found.values(), key=lambda user: (oldest.get(user.ref, LONG_AGO), user.name))
+
+
+def _concerns(policy: Policy, selection: object) -> bool:
+    match selection:
+        case Selected(name):
+            return name == policy.name
+        case Contested(names):
+            return policy.name in names
+        case _:
+            return False
+
+
+def user_of(roll: Roll, ref: UserRef, name: str) -> User:
+    """The user under its present name; one that is not listed any more, as it was known."""
+    return roll.user(ref) or User(
+        account=roll.account, account_id=ref.account_id, user_id=ref.user_id, name=name
+    )
+
+
+def accounts_of(equipment: Equipment, policy: Policy) -> list[Account]:
+    """The configured accounts that a policy concerns."""
+    configuration = equipment.configuration()
+    names = [account.name for account in configuration.accounts]
+    return [
+        account for account in configuration.accounts if serves_account(policy, account.name, names)
+    ]

@@ -1,0 +1,271 @@
+"""One user, looked after under its lease: observe, judge, act once, record, and again.
+
+What to do next is always derived anew from what is seen and on record; nothing is queued. The
+visit ends when the judgement waits, stops, or an effect failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rotator.events import Event
+from rotator.judgement.beginning import is_curious
+from rotator.judgement.judge import judge
+from rotator.model import (
+    Deactivate,
+    Delete,
+    Deliver,
+    Reactivate,
+    Record,
+    Shut,
+    Stop,
+    Wait,
+)
+from rotator.reconcile.cases import assemble, policy_of, selection_of
+from rotator.reconcile.effects import Progress, act
+from rotator.reconcile.looks import look
+from rotator.reconcile.places import OpenPlaces
+from rotator.reconcile.standing import keep_standing
+from rotator.store import UserRow
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from datetime import timedelta
+
+    from rotator.aws.accounts import Entered
+    from rotator.model import Action, Case, Outcome, Reason, Selection, User
+    from rotator.reconcile.equipment import Equipment
+    from rotator.reconcile.looks import Look
+    from rotator.reconcile.rolls import Roll
+    from rotator.store import Change, Known, Lease
+
+__all__ = ["Visit", "VisitResult", "observe_user", "visit"]
+
+STEPS_MAX = 40
+"""Actions in one visit; a rotation of a dozen places needs fewer, and nothing runs for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitResult:
+    """How a visit ended: the last judgement, and what was done before it."""
+
+    user: User
+    last: Action | None
+    acted: tuple[Action, ...] = ()
+    failed: bool = False
+    left_to_another: bool = False
+
+
+@dataclass(slots=True)
+class Visit:
+    """What one visit works with; `known`, `seen` and `case` are replaced as it goes on."""
+
+    equipment: Equipment
+    entered: Entered
+    roll: Roll
+    lease: Lease
+    user: User
+    selection: Selection
+    places: OpenPlaces
+    known: Known
+    seen: Look
+    case: Case
+    sweep_id: str | None = None
+
+    def tell(self, event: Event, /, **fields: object) -> None:
+        """Emit an event about this user, with the fields that run through everything."""
+        rotation = self.known.rotation
+        self.equipment.emit(
+            event,
+            account=self.user.account,
+            account_id=self.user.account_id,
+            user=self.user.name,
+            user_id=self.user.user_id,
+            policy=self.case.policy.name if self.case.policy else None,
+            rotation_id=rotation.rotation_id if rotation else None,
+            sweep_id=self.sweep_id,
+            **fields,
+        )
+
+    def change(
+        self, *, extend: timedelta | None = None, mends: bool = False
+    ) -> AbstractContextManager[Change]:
+        """One transaction about this user; it compares holder and fence first.
+
+        `mends`: what was seen may be noted even in a store that went back.
+        """
+        return self.equipment.store.change(
+            self.lease,
+            extend=extend,
+            actor=self.equipment.actor,
+            sweep_id=self.sweep_id,
+            policy_digest=self.case.policy.digest if self.case.policy else "",
+            mends=mends,
+        )
+
+    def who(self, order_id: int | None) -> str:
+        """Who acts: whoever gave this order, else the process itself."""
+        given = (order.actor for order in self.case.orders if order.order_id == order_id)
+        return next(given, self.equipment.actor)
+
+    def tell_closed(self, outcome: Outcome, reason: Reason, message: str) -> None:
+        """Emit that the open rotation is over, and how."""
+        rotation = self.case.open
+        self.tell(
+            Event.ROTATION_CLOSED,
+            kind=rotation.kind.value,
+            outcome=outcome.value,
+            reason=reason,
+            message=message,
+            predecessor=rotation.predecessor,
+            successor=rotation.successor,
+            leaver=rotation.leaver,
+            title=rotation.right,
+            begun_at=rotation.begun_at,
+            seconds=(self.equipment.clock() - rotation.begun_at).total_seconds(),
+        )
+
+
+def visit(
+    equipment: Equipment, entered: Entered, roll: Roll, user: User, *, sweep_id: str | None = None
+) -> VisitResult:
+    """Look after one user until the next step waits.
+
+    Raises:
+        StoreError: something could not be saved; the user stays where the record says.
+        LeaseLost: another holder took over; nothing more is done here.
+    """
+    timing = equipment.configuration().timing
+    lease = equipment.store.acquire(user.ref, holder=equipment.holder, length=timing.lease)
+    if lease is None:
+        return VisitResult(user, None, left_to_another=True)
+    try:
+        return _under_lease(equipment, entered, roll, user, lease, sweep_id)
+    finally:
+        equipment.store.release(lease)
+
+
+def _under_lease(
+    equipment: Equipment,
+    entered: Entered,
+    roll: Roll,
+    user: User,
+    lease: Lease,
+    sweep_id: str | None,
+) -> VisitResult:
+    selection = selection_of(equipment, user, equipment.clock())
+    known = equipment.store.know(user.ref)
+    policy = policy_of(equipment.configuration(), selection, known)
+    with OpenPlaces(equipment, entered, policy, user) as places:
+        seen, case = observe_user(equipment, entered, roll, user, known, places, selection)
+        journey = Visit(
+            equipment, entered, roll, lease, user, selection, places, known, seen, case, sweep_id
+        )
+        _remember(journey)
+        return _go(journey)
+
+
+def observe_user(  # noqa: PLR0913, PLR0917 - the sources of a case
+    equipment: Equipment,
+    entered: Entered,
+    roll: Roll,
+    user: User,
+    known: Known,
+    places: OpenPlaces,
+    selection: Selection,
+) -> tuple[Look, Case]:
+    """What is seen of a user now, and the case that it makes; changes nothing.
+
+    The places are only read where it matters what they serve: with a rotation open, or one due.
+    """
+    seen = look(equipment, entered, roll, user, known)
+    case = assemble(equipment, places, known, seen, selection)
+    if is_curious(case):
+        seen = places.read(seen, check=known.rotation is None)
+        case = assemble(equipment, places, known, seen, selection)
+    return seen, case
+
+
+def _go(journey: Visit) -> VisitResult:
+    """Judge and act, each action once, until there is nothing to do now.
+
+    After a failure the judgement is asked again like after a success: it is the judgement that
+    knows when the step is tried again. No key is harmed but on a look that is fresh.
+    """
+    acted: list[Action] = []
+    fresh, failed = True, False
+    while True:
+        action = judge(journey.case)
+        _tell_decision(journey, action)
+        if _is_over(journey, action) or len(acted) == STEPS_MAX:
+            break
+        if isinstance(action, Deactivate | Delete) and not fresh:
+            _look_again(journey)
+            fresh = True
+            continue
+        progress = act(journey, action)
+        acted.append(action)
+        failed = failed or progress is Progress.FAILED
+        fresh = progress is not Progress.GO_ON
+        _look_again(journey) if fresh else _recall(journey)
+    keep_standing(journey, action)
+    return VisitResult(journey.user, action, tuple(acted), failed=failed)
+
+
+def _is_over(journey: Visit, action: Action) -> bool:
+    """Whether there is nothing to do now.
+
+    Where the process is asked to stop, only what mends and what was seen is still done.
+    """
+    if isinstance(action, Wait | Stop | Shut):
+        return True
+    mends = isinstance(action, Deliver | Reactivate | Record)
+    return journey.equipment.stopping.is_set() and not mends
+
+
+def _remember(journey: Visit) -> None:
+    """Write down what the listing showed, where it differs from what is on record."""
+    with journey.change(extend=journey.case.timing.lease, mends=True) as change:
+        if journey.known.user is None:
+            change.note_user(UserRow(journey.user.ref, journey.user.account, journey.user.name))
+        change.sight(journey.seen.keys)
+        settle = journey.case.timing.settle
+        for key in journey.seen.keys:
+            since, at = key.missing_since, journey.seen.listed_at
+            if since is not None and at is not None and since + settle <= at:
+                change.gone(key.key_id, at)
+
+
+def _look_again(journey: Visit) -> None:
+    """Observe anew: before a key is harmed, and after IAM was changed."""
+    journey.known = journey.equipment.store.know(journey.user.ref)
+    journey.seen, journey.case = observe_user(
+        journey.equipment,
+        journey.entered,
+        journey.roll,
+        journey.user,
+        journey.known,
+        journey.places,
+        journey.selection,
+    )
+    _remember(journey)
+
+
+def _recall(journey: Visit) -> None:
+    """The same look, with what has been recorded since."""
+    journey.known = journey.equipment.store.know(journey.user.ref)
+    journey.case = assemble(
+        journey.equipment, journey.places, journey.known, journey.seen, journey.selection
+    )
+
+
+def _tell_decision(journey: Visit, action: Action) -> None:
+    journey.tell(
+        Event.DECISION_MADE,
+        action=action.behind.name if isinstance(action, Shut) else action.name,
+        gate=action.reason if isinstance(action, Shut) else None,
+        reason=action.reason,
+        message=action.message,
+        access_key_id=action.harmed,
+    )
