@@ -1,0 +1,35 @@
+"""What rotator remembers: one SQLite file, or a PostgreSQL database, through SQLAlchemy Core."""
+
+from rotator.store.changes import Change
+from rotator.store.opening import Store, create, open_store
+from rotator.store.rows import (
+    Counts,
+    JournalRow,
+    KeyRow,
+    Known,
+    Lease,
+    OrderRow,
+    PlaceRow,
+    ReplicaRow,
+    Standing,
+    SweepRow,
+    UserRow,
+)
+
+__all__ = [
+    "Change",
+    "Counts",
+    "JournalRow",
+    "KeyRow",
+    "Known",
+    "Lease",
+    "OrderRow",
+    "PlaceRow",
+    "ReplicaRow",
+    "Standing",
+    "Store",
+    "SweepRow",
+    "UserRow",
+    "create",
+    "open_store",
+]

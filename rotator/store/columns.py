@@ -1,0 +1,180 @@
+"""Column types that mean the same in every database: moments, spans, words and last uses."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import BigInteger, Text
+from sqlalchemy.types import TypeDecorator
+
+from rotator.errors import StoreDamaged
+from rotator.model import NeverUsed, UsedAt, UseUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import StrEnum
+
+    from sqlalchemy import Dialect
+
+    from rotator.model import LastUse
+
+__all__ = ["Evidence", "Moment", "Span", "Word", "last_use_from", "last_use_to", "micros"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+W = TypeVar("W", bound="StrEnum")
+
+
+def micros(moment: datetime) -> int:
+    """A moment as whole microseconds since 1970 in UTC; one without a zone is refused."""
+    if moment.tzinfo is None:
+        msg = f"{moment} has no time zone; moments are aware"
+        raise ValueError(msg)
+    return (moment - EPOCH) // MICROSECOND
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment in UTC, exact to the microsecond, that sorts and compares as a number."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
+        """Turn a moment into what is stored."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: object, _dialect: Dialect) -> datetime | None:
+        """Turn what is stored into a moment; what is none is damage."""
+        if value is None:
+            return None
+        try:
+            return EPOCH + timedelta(microseconds=_whole(value))
+        except OverflowError as exc:
+            raise StoreDamaged(f"the store holds {value!r} where a moment belongs") from exc
+
+
+class Span(TypeDecorator[timedelta]):
+    """A length of time, exact to the microsecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, _dialect: Dialect) -> int | None:
+        """Turn a length into what is stored."""
+        return None if value is None else value // MICROSECOND
+
+    def process_result_value(self, value: object, _dialect: Dialect) -> timedelta | None:
+        """Turn what is stored into a length; what is none is damage."""
+        if value is None:
+            return None
+        try:
+            return timedelta(microseconds=_whole(value))
+        except OverflowError as exc:
+            raise StoreDamaged(f"the store holds {value!r} where a length of time belongs") from exc
+
+
+class Word(TypeDecorator[W]):
+    """One word of a closed list, stored as text; another word is damage."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[W]) -> None:
+        self.words = words
+        super().__init__()
+
+    def process_bind_param(self, value: W | None, _dialect: Dialect) -> str | None:
+        """Turn a word into what is stored."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: object, _dialect: Dialect) -> W | None:
+        """Turn what is stored into the word."""
+        if value is None:
+            return None
+        try:
+            return self.words(str(value))
+        except ValueError as exc:
+            raise StoreDamaged(
+                f"the store holds {value!r} where a {self.words.__name__.lower()} belongs"
+            ) from exc
+
+
+class Evidence(TypeDecorator["Mapping[str, LastUse]"]):
+    """The last uses that a deactivation was decided on, as JSON: key id → kind and figures."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: Mapping[str, LastUse] | None,
+        _dialect: Dialect,
+    ) -> str:
+        """Turn the uses into text in one spelling."""
+        uses = {} if value is None else value
+        figures = {key_id: _figures(use) for key_id, use in uses.items()}
+        return json.dumps(figures, sort_keys=True, separators=(",", ":"))
+
+    def process_result_value(
+        self,
+        value: object,
+        _dialect: Dialect,
+    ) -> Mapping[str, LastUse]:
+        """Turn the text into uses; text that is not ours is damage."""
+        try:
+            figures = json.loads(str(value)) if value else {}
+            return {str(key_id): _use(columns) for key_id, columns in figures.items()}
+        except (ValueError, TypeError, AttributeError, KeyError) as exc:
+            raise StoreDamaged("the store holds evidence that cannot be read") from exc
+
+
+def last_use_to(use: LastUse) -> dict[str, Any]:
+    """A last use as the columns of a key."""
+    if isinstance(use, UsedAt):
+        return {
+            "use_kind": "used",
+            "used_at": use.at,
+            "used_service": use.service,
+            "used_region": use.region,
+            "use_why": None,
+        }
+    bare = {"used_at": None, "used_service": None, "used_region": None}
+    if isinstance(use, NeverUsed):
+        return {"use_kind": "never", **bare, "use_why": None}
+    return {"use_kind": "unknown", **bare, "use_why": use.why}
+
+
+def last_use_from(columns: Mapping[str, Any]) -> LastUse:
+    """The last use that the columns of a key hold. An unclear row is unknown, never "never"."""
+    if columns["use_kind"] == "never":
+        return NeverUsed()
+    if columns["use_kind"] == "used" and columns["used_at"] is not None:
+        return UsedAt(
+            columns["used_at"],
+            columns["used_service"] or "N/A",
+            columns["used_region"] or "N/A",
+        )
+    return UseUnknown(columns["use_why"] or "not on record")
+
+
+def _figures(use: LastUse) -> dict[str, Any]:
+    columns = last_use_to(use)
+    if columns["used_at"] is not None:
+        columns["used_at"] = micros(columns["used_at"])
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def _use(figures: Mapping[str, Any]) -> LastUse:
+    columns = dict.fromkeys(("used_at", "used_service", "used_region", "use_why")) | dict(figures)
+    if columns["used_at"] is not None:
+        columns["used_at"] = EPOCH + timedelta(microseconds=_whole(columns["used_at"]))
+    return last_use_from(columns)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, int):
+        return value
+    raise StoreDamaged(f"the store holds {value!r} where a whole number belongs")

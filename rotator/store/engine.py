@@ -1,0 +1,267 @@
+"""The one place where the database's driver is spoken to, and where its errors are translated."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import cast, create_engine, event, func, literal, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from rotator.errors import (
+    StoreDamaged,
+    StoreError,
+    StoreMissing,
+    StoreUnavailable,
+)
+from rotator.store.columns import MICROSECOND, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import URL, Connection, Engine, Table
+    from sqlalchemy.sql import ColumnElement
+
+__all__ = ["BUSY_SECONDS", "Address", "Database", "connect_sqlite"]
+
+BUSY_SECONDS = 5
+POOL_MAX = 10
+
+_LOCKED = f"is locked by another process for more than {BUSY_SECONDS} s"
+_SQLITE_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk answers with an error",
+    sqlite3.SQLITE_READONLY: "cannot be written: it, its folder or its file system is read-only",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at its folder, and who may write there",
+    sqlite3.SQLITE_NOMEM: "cannot be read: there is no memory left",
+    sqlite3.SQLITE_PERM: "may not be opened by this user",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a store is: a URL of SQLAlchemy, with the file's whole path where it is SQLite."""
+
+    url: URL
+    path: Path | None
+
+    @classmethod
+    def parse(cls, url: str, base: Path) -> Address:
+        """Read a URL; the path of an SQLite file is relative to `base`.
+
+        Raises:
+            StoreError: it is no URL, or one of a database that is not supported.
+        """
+        try:
+            parsed = make_url(url)
+        except (ArgumentError, ValueError) as exc:
+            raise StoreError("the address of the state is not a URL like sqlite:///FILE") from exc
+        kind = parsed.get_backend_name()
+        if kind == "postgresql":
+            return cls(parsed, None)
+        if kind != "sqlite":
+            raise StoreError(f"the state may be kept in sqlite or postgresql, not in {kind}")
+        if parsed.database in {None, "", ":memory:"}:
+            raise StoreError("the state needs a file: sqlite:///FILE; in memory it would be lost")
+        return cls(parsed, base.absolute() / str(parsed.database))
+
+    def __str__(self) -> str:
+        where = self.path or self.url.render_as_string(hide_password=True)
+        return f"the state {'file' if self.path else 'database'} {where}"
+
+
+def connect_sqlite(path: Path) -> sqlite3.Connection:
+    """Open an SQLite file that exists, so that a commit that returned survives a power cut."""
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "cell_size_check=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+class Database:
+    """A bounded pool of connections, and the two kinds of transaction there are.
+
+    Safe to share between threads. Nothing of the driver's leaves it: neither an exception nor a
+    statement's parameters.
+    """
+
+    def __init__(self, address: Address, *, clock: Callable[[], datetime]) -> None:
+        self.address = address
+        self.clock = clock
+        self._writer = threading.Lock()
+        self._identity: tuple[int, int] | None = None
+        try:
+            self.engine = self._engine()
+        except ImportError as exc:
+            raise StoreError(
+                f"{address} needs a driver that is not installed; install rotator[postgres]"
+            ) from exc
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether one of the few dialect's ways applies."""
+        return self.address.path is not None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One short transaction that sees one state of everything."""
+        with self.translated():
+            self._look()
+            with self.engine.connect() as connection:
+                if not self.is_sqlite:
+                    # dialect: SQLite's readers see one state anyway.
+                    connection.execution_options(isolation_level="REPEATABLE READ")
+                with connection.begin():
+                    yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that is committed at the end, or leaves nothing at all."""
+        with self.translated(), self._turn():
+            self._look()
+            with self.engine.connect() as connection:
+                connection.execution_options(rotator_writes=True)
+                with connection.begin():
+                    yield connection
+
+    def now(self, after: timedelta = timedelta()) -> ColumnElement[datetime]:
+        """The clock of leases: the database's own where replicas share one (dialect)."""
+        if self.is_sqlite:
+            return literal(self.clock() + after, Moment)
+        epoch = func.extract("epoch", func.clock_timestamp())
+        return cast(epoch * 1_000_000 + after // MICROSECOND, Moment)
+
+    def insert(self, table: Table) -> Any:  # noqa: ANN401 - the dialects' classes share no base with on_conflict
+        """An INSERT that knows ON CONFLICT; both dialects spell it alike (dialect)."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def queue_up(self, connection: Connection, *names: str) -> None:
+        """Let nobody else count the same thing until this transaction ends.
+
+        SQLite has one writer at a time as it is (dialect).
+        """
+        if not self.is_sqlite:
+            key = func.hashtextextended("\x1f".join(names), 0)
+            connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def _engine(self) -> Engine:
+        bounds = {"pool_size": POOL_MAX, "max_overflow": 0, "pool_timeout": BUSY_SECONDS}
+        path = self.address.path
+        if path is None:
+            return create_engine(
+                self.address.url, hide_parameters=True, pool_pre_ping=True, **bounds
+            )
+        engine = create_engine(
+            "sqlite+pysqlite://",
+            creator=lambda: connect_sqlite(path),
+            poolclass=QueuePool,
+            hide_parameters=True,
+            **bounds,
+        )
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _look(self) -> None:
+        """Notice that the file was taken away or exchanged while connections to it are open."""
+        if self.address.path is None:
+            return
+        try:
+            found = self.address.path.stat()
+        except FileNotFoundError as exc:
+            raise StoreMissing(
+                f"{self.address} is gone; bring it back, or type: rotator state init"
+            ) from exc
+        except OSError as exc:
+            raise StoreUnavailable(f"{self.address} cannot be read: {exc.strerror}") from exc
+        identity = (found.st_dev, found.st_ino)
+        if self._identity not in {None, identity}:
+            self.engine.dispose()
+        self._identity = identity
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads of this process wait for each other here, in SQLite's lock only processes."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=2 * BUSY_SECONDS):
+            raise StoreUnavailable(f"{self.address} is kept busy by another thread of ours")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn whatever the driver raises into what the caller then knows."""
+        try:
+            yield
+        except SQLAlchemyError as exc:
+            raise translate(exc, self.address) from exc
+        except sqlite3.Error as exc:
+            raise _of_sqlite(exc, self.address) from exc
+
+
+def translate(exc: SQLAlchemyError, address: Address) -> StoreError:
+    """What the caller then knows, of any error that the database or its driver raised."""
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(cause, sqlite3.Error):
+        return _of_sqlite(cause, address)
+    if not isinstance(exc, DBAPIError):
+        return StoreUnavailable(f"{address} gives no connection: {type(exc).__name__}")
+    # dialect: an undefined table or column (PostgreSQL's class 42) is no store of ours.
+    state = getattr(cause, "sqlstate", None) or ""
+    first = str(cause).strip().partition("\n")[0]
+    if state.startswith("42"):
+        return StoreDamaged(f"{address} is not in order: {first}")
+    if state.startswith("23"):
+        return StoreError(f"{address} refuses the row: {first}")
+    return StoreUnavailable(f"{address} does not answer: {first}")
+
+
+def _of_sqlite(exc: BaseException, address: Address) -> StoreError:
+    code = getattr(exc, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in _SQLITE_UNAVAILABLE:
+        return StoreUnavailable(f"{address} {_SQLITE_UNAVAILABLE[primary]}")
+    if primary == sqlite3.SQLITE_NOTADB:
+        return StoreDamaged(f"{address} is not an SQLite file; it is left as it is")
+    if primary == sqlite3.SQLITE_CONSTRAINT:
+        return StoreError(f"{address} refuses the row: {exc}")
+    return StoreDamaged(f"{address} is damaged ({exc}); bring back a backup")
+
+
+def _begin(connection: Connection) -> None:
+    # BEGIN IMMEDIATE takes the writer's place first, so that what was read cannot be overtaken.
+    writes = connection.get_execution_options().get("rotator_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,235 @@
+"""The record: append-only rows, each bound to the one before it of the same user.
+
+The hash of a row is the SHA-256 over the hash of the user's row before it, a line feed, and the
+row's canonical text: a JSON list of the columns in `BOUND`, moments as whole microseconds since
+1970. `chains` holds how many rows a user has and the hash of the last one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, func, insert, or_, select, update
+
+from rotator.model import Failures, JournalOutcome, Step
+from rotator.store import shapes
+from rotator.store.columns import micros
+from rotator.store.schema import chains, journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from rotator.model import Intent, UserRef
+    from rotator.store.engine import Database
+    from rotator.store.rows import JournalRow
+
+__all__ = [
+    "BOUND",
+    "SETTLING",
+    "append",
+    "broken_chains",
+    "failures",
+    "hash_of",
+    "seq_max",
+    "settled",
+    "unsettled",
+]
+
+BOUND = (
+    "at",
+    "account_id",
+    "user_id",
+    "account",
+    "user",
+    "policy",
+    "policy_digest",
+    "rotation_id",
+    "sweep_id",
+    "step",
+    "outcome",
+    "intent_seq",
+    "timeout_at",
+    "key_id",
+    "place",
+    "title",
+    "reason",
+    "detail",
+    "actor",
+)
+"""The columns that a hash binds, in this order for ever: a column that is added later is not."""
+
+SETTLING = (JournalOutcome.DONE, JournalOutcome.REJECTED, JournalOutcome.OBSERVED)
+"""Outcomes after which a request is waited for no longer. Unknown is none."""
+
+FAILURES_READ_MAX = 200
+"""Rows of an open rotation that are looked back on; the back-off has long stopped growing."""
+
+
+def hash_of(previous: str, row: JournalRow) -> str:
+    """The hash that binds a row to the one before it of the same user ("" for the first)."""
+    values = [getattr(row, name) for name in BOUND]
+    plain = [micros(value) if isinstance(value, datetime) else value for value in values]
+    text = json.dumps(plain, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
+
+
+def append(database: Database, connection: Connection, row: JournalRow) -> int:
+    """Write one row at the end of its user's chain; its `seq` and `hash` are given here."""
+    length, previous = _end_of_chain(database, connection, row)
+    bound = replace(row, hash=hash_of(previous, row))
+    columns = {name: getattr(bound, name) for name in BOUND} | {"hash": bound.hash}
+    columns["user_name"] = columns.pop("user")
+    written = connection.execute(insert(journal).values(**columns).returning(journal.c.seq))
+    seq = int(written.scalar_one())
+    connection.execute(
+        update(chains)
+        .where(chains.c.account_id == row.account_id, chains.c.user_id == row.user_id)
+        .values(length=length + 1, hash=bound.hash)
+    )
+    return seq
+
+
+def seq_max(connection: Connection) -> int:
+    """The number of the latest row; 0 where there is none."""
+    return int(connection.execute(select(func.max(journal.c.seq))).scalar() or 0)
+
+
+def unsettled(
+    connection: Connection, ref: UserRef, *, rotation_id: str | None, since: datetime
+) -> tuple[Intent, ...]:
+    """A user's intents whose outcome is not known for certain, oldest first.
+
+    An intent is settled by a done, a rejected or an observed, never by an unknown. Left out is
+    also one that a later unsettled intent of the same step, key and place has superseded, since
+    its life ends later; and, of rotations that are closed, what timed out before `since`.
+    """
+    matter = or_(journal.c.rotation_id == rotation_id, journal.c.timeout_at >= since)
+    rows = connection.execute(
+        select(journal)
+        .where(
+            shapes.of_user(journal, ref),
+            journal.c.outcome == JournalOutcome.INTENT,
+            matter,
+            ~settled(journal.c.seq, SETTLING),
+        )
+        .order_by(journal.c.seq)
+    )
+    last: dict[tuple[Step, str | None, str | None], Intent] = {}
+    for row in rows:
+        found = shapes.intent(row)
+        same = (found.step, found.key_id, found.place)
+        last.pop(same, None)
+        last[same] = found
+    return tuple(last.values())
+
+
+def settled(seq: Any, outcomes: Sequence[JournalOutcome]) -> Any:  # noqa: ANN401 - expressions of SQL
+    """The condition that an intent has one of these outcomes."""
+    ending = journal.alias("ending")
+    return exists().where(ending.c.intent_seq == seq, ending.c.outcome.in_(outcomes))
+
+
+def failures(connection: Connection, rotation_id: str) -> Mapping[Step, Failures]:
+    """Per step of a rotation: what was rejected or got no answer since it last succeeded."""
+    rows = connection.execute(
+        select(journal)
+        .where(
+            journal.c.rotation_id == rotation_id,
+            journal.c.outcome.in_((*SETTLING, JournalOutcome.UNKNOWN)),
+        )
+        .order_by(journal.c.seq.desc())
+        .limit(FAILURES_READ_MAX)
+    )
+    counted: dict[Step, Failures] = {}
+    over: set[Step] = set()
+    for row in rows:
+        if row.outcome not in {JournalOutcome.REJECTED, JournalOutcome.UNKNOWN}:
+            over.add(row.step)
+        elif row.step not in over:
+            counted[row.step] = _one_more(counted.get(row.step), row)
+    return counted
+
+
+def _one_more(latest: Failures | None, row: Row[Any]) -> Failures:
+    if latest is not None:
+        return replace(latest, count=latest.count + 1)
+    why = row.detail or (row.reason.value if row.reason else "")
+    return Failures(1, row.at, why)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where a check of one user's chain has got to."""
+
+    user: tuple[str, str]
+    length: int = 0
+    hash: str = ""
+    broken: bool = False
+
+
+def broken_chains(connection: Connection) -> Iterator[str]:
+    """One sentence for each user whose part of the journal was changed, or lacks a row."""
+    ends = {
+        (row.account_id, row.user_id): (row.length, row.hash)
+        for row in connection.execute(select(chains))
+    }
+    rows = connection.execution_options(yield_per=500).execute(
+        select(journal).order_by(journal.c.account_id, journal.c.user_id, journal.c.seq)
+    )
+    walk: _Walk | None = None
+    for stored in rows:
+        row = shapes.journal_row(stored)
+        user = (row.account_id, row.user_id)
+        if walk is None or walk.user != user:
+            yield from _ended(walk, ends)
+            walk = _Walk(user)
+        if not walk.broken and row.hash != hash_of(walk.hash, row):
+            walk.broken = True
+            yield (
+                f"journal row {row.seq} of {_whose(user)} does not follow from the one before: "
+                "a row was changed, added or taken out"
+            )
+        walk.length += 1
+        walk.hash = row.hash
+    yield from _ended(walk, ends)
+    yield from (f"the whole journal of {_whose(user)} is missing" for user in ends)
+
+
+def _ended(walk: _Walk | None, ends: dict[tuple[str, str], tuple[int, str]]) -> Iterator[str]:
+    """Compare the end of a chain that was walked with what is on record about it."""
+    if walk is None:
+        return
+    expected = ends.pop(walk.user, (0, ""))
+    if not walk.broken and expected != (walk.length, walk.hash):
+        yield (
+            f"the journal of {_whose(walk.user)} has {walk.length} rows where {expected[0]} were "
+            "written: its end was changed or taken out"
+        )
+
+
+def _whose(user: tuple[str, str]) -> str:
+    account_id, user_id = user
+    if user_id:
+        return f"user {user_id} of account {account_id}"
+    return f"account {account_id}" if account_id else "all accounts"
+
+
+def _end_of_chain(database: Database, connection: Connection, row: JournalRow) -> tuple[int, str]:
+    """How the user's chain ends, its row locked until this transaction does."""
+    end = select(chains.c.length, chains.c.hash).where(
+        chains.c.account_id == row.account_id, chains.c.user_id == row.user_id
+    )
+    found = connection.execute(end.with_for_update()).first()
+    if found is None:
+        first = database.insert(chains).values(
+            account_id=row.account_id, user_id=row.user_id, length=0, hash=""
+        )
+        connection.execute(first.on_conflict_do_nothing())
+        found = connection.execute(end.with_for_update()).one()
+    return found.length, found.hash

@@ -1,0 +1,117 @@
+"""Making a store and opening one: the only two ways to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import inspect
+
+from rotator.errors import Refused, StoreDamaged, StoreUnavailable
+from rotator.store import files, migrations
+from rotator.store.changes import Changes
+from rotator.store.engine import Address, Database
+from rotator.store.leases import Leases
+from rotator.store.orders import Orders
+from rotator.store.reading import Readings
+from rotator.store.schema import METADATA, meta
+from rotator.store.sightings import Sightings
+from rotator.store.sweeps import Sweeps
+from rotator.store.upkeep import Upkeep, before_version, quick_check
+from rotator.store.watermark import Watermark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+__all__ = ["Store", "create", "open_store"]
+
+
+class Store(Leases, Changes, Orders, Readings, Sightings, Sweeps, Upkeep):
+    """All that rotator remembers; safe to share between threads, and between processes.
+
+    Every method may raise a `StoreError`; no other error of the database's leaves it.
+    """
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def create(url: str, *, clock: Callable[[], datetime], base: Path = Path()) -> Store:
+    """Make a new, empty store, whole or not at all, and open it.
+
+    Raises:
+        Refused: something is there already; nothing was changed.
+        StoreError: it cannot be made there.
+    """
+    address = Address.parse(url, base)
+    if address.path is None:
+        _fill_database(address, clock)
+    else:
+        _make_file(address, address.path, clock)
+    return open_store(url, clock=clock, base=base)
+
+
+def open_store(url: str, *, clock: Callable[[], datetime], base: Path = Path()) -> Store:
+    """Open the store that is at `url`; what is not in order is never replaced or re-made.
+
+    Raises:
+        StoreMissing, StoreDamaged, StoreTooNew, StoreUnavailable, StoreError: each with a
+            sentence that says what is there and what to do.
+    """
+    address = Address.parse(url, base)
+    if address.path is not None:
+        files.check_file(address.path)
+    database = Database(address, clock=clock)
+    try:
+        with database.reading() as connection:
+            quick_check(database, connection)
+            migrations.version_of(database, connection)
+        migrations.climb(database, lambda version: before_version(database, version))
+        with database.reading() as connection:
+            _refuse_incomplete(database, connection)
+            watermark = Watermark()
+            watermark.look(connection)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database, watermark)
+
+
+def _refuse_incomplete(database: Database, connection: Connection) -> None:
+    missing = set(METADATA.tables) - set(inspect(connection).get_table_names())
+    if missing:
+        raise StoreDamaged(
+            f"{database.address} lacks the table {min(missing)}; bring back a backup"
+        )
+
+
+def _make_file(address: Address, path: Path, clock: Callable[[], datetime]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise StoreUnavailable(f"{path.parent} cannot be made: {exc.strerror}") from exc
+    files.refuse_network(path)
+    if path.exists():
+        raise Refused(f"{address} exists already; it is left as it was")
+    files.make_whole(path, lambda draft: _fill_database(Address(address.url, draft), clock))
+
+
+def _fill_database(address: Address, clock: Callable[[], datetime]) -> None:
+    database = Database(address, clock=clock)
+    try:
+        with database.writing() as connection:
+            if inspect(connection).has_table(meta.name):
+                raise Refused(f"there is a store in {address} already; it is left as it was")
+            migrations.make(connection, made_at=clock().isoformat())
+    finally:
+        database.close()

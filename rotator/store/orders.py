@@ -1,0 +1,212 @@
+"""What people said: levers and holds, obeyed by whoever next holds the user's lease."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, insert, or_, select, update
+
+from rotator.model import JournalOutcome, Order, Reason, Scope, Step, UserRef, Verb
+from rotator.store import journal as record
+from rotator.store import shapes
+from rotator.store.part import Part
+from rotator.store.rows import JournalRow
+from rotator.store.schema import orders, users
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from rotator.model import Hold
+    from rotator.store.rows import OrderRow
+
+__all__ = ["Orders", "open_levers", "write_order"]
+
+
+def write_order(
+    connection: Connection,
+    order: Order,
+    *,
+    scope: Scope,
+    account_id: str = "",
+    user_id: str = "",
+    **columns: Any,  # noqa: ANN401 - values of the table's own columns
+) -> int:
+    """Add a row to `orders` and return its number; that of `order` is not looked at."""
+    said = {field.name: getattr(order, field.name) for field in fields(Order)}
+    del said["order_id"]
+    row = {"take_over": False, "message": "", **said, **columns}
+    row |= {"scope": scope, "account_id": account_id, "user_id": user_id}
+    return int(
+        connection.execute(insert(orders).values(**row).returning(orders.c.order_id)).scalar_one()
+    )
+
+
+def open_levers() -> ColumnElement[bool]:
+    """Orders that wait to be obeyed: holds do not, they are in force."""
+    return and_(orders.c.ended_at.is_(None), orders.c.verb != Verb.HOLD)
+
+
+class Orders(Part):
+    """Orders and holds, given and looked up by anybody; the lease is for obeying them."""
+
+    def give(self, ref: UserRef, order: Order) -> int:
+        """Put down an order on a user and return its number; that of `order` is not looked at."""
+        with self._database.writing() as connection:
+            return write_order(
+                connection,
+                order,
+                scope=Scope.USER,
+                account_id=ref.account_id,
+                user_id=ref.user_id,
+            )
+
+    def withdraw(self, order_id: int, message: str = "") -> bool:
+        """Take an order back; False where it had ended, or is a hold (those are released)."""
+        with self._database.writing() as connection:
+            ended = connection.execute(
+                update(orders)
+                .where(orders.c.order_id == order_id, open_levers())
+                .values(outcome="withdrawn", message=message, ended_at=self._database.clock())
+            )
+        return ended.rowcount == 1
+
+    def open_orders(self) -> list[OrderRow]:
+        """Every order that waits to be obeyed, oldest first."""
+        query = select(orders).where(open_levers()).order_by(orders.c.order_id)
+        with self._database.reading() as connection:
+            return [shapes.order_row(row) for row in connection.execute(query)]
+
+    def order(self, order_id: int) -> OrderRow | None:
+        """One order, open or not."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(orders).where(orders.c.order_id == order_id)).first()
+        return None if row is None else shapes.order_row(row)
+
+    def give_hold(
+        self,
+        scope: Scope,
+        *,
+        subject: UserRef | str | None = None,
+        until: datetime | None = None,
+        reason: str,
+        actor: str,
+    ) -> int:
+        """Stop a user, a policy, an account or everything, until released or `until`.
+
+        `subject` is the user's reference, the policy's name, the account's name or id, or
+        nothing, as `scope` asks. Recorded in the journal too.
+        """
+        about = _about(scope, subject)
+        with self._database.writing() as connection:
+            order = Order(0, Verb.HOLD, self._database.clock(), actor=actor, reason=reason)
+            number = write_order(
+                connection, order, scope=scope, cause=Reason.BY_HAND, until=until, **about
+            )
+            seq = self._tell(connection, order, f"hold of {_called(scope, subject)}", about)
+        self._watermark.saw(seq)
+        return number
+
+    def release_hold(
+        self,
+        scope: Scope,
+        *,
+        subject: UserRef | str | None = None,
+        reason: str,
+        actor: str,
+    ) -> int:
+        """End the holds of exactly this scope and subject; how many were in force."""
+        about = _about(scope, subject)
+        with self._database.writing() as connection:
+            now = self._database.clock()
+            order = Order(0, Verb.RELEASE, now, actor=actor, reason=reason)
+            ended = connection.execute(
+                update(orders)
+                .where(
+                    _in_force(now),
+                    orders.c.scope == scope,
+                    *(orders.c[name] == value for name, value in about.items()),
+                )
+                .values(outcome="done", ended_at=now, message=f"released by {actor}: {reason}")
+            ).rowcount
+            if ended == 0:
+                return 0
+            ending: dict[str, Any] = {"outcome": "done", "ended_at": now}
+            write_order(connection, order, scope=scope, **{**about, **ending})
+            seq = self._tell(connection, order, f"release of {_called(scope, subject)}", about)
+        self._watermark.saw(seq)
+        return ended
+
+    def hold_on(self, ref: UserRef, *, account: str, policy: str | None) -> Hold | None:
+        """The hold that stops this user now: the narrowest, and of these the oldest."""
+        narrowness = case(
+            (orders.c.scope == Scope.USER, 0),
+            (orders.c.scope == Scope.POLICY, 1),
+            (orders.c.scope == Scope.ACCOUNT, 2),
+            else_=3,
+        )
+        concerns = or_(
+            and_(orders.c.scope == Scope.USER, shapes.of_user(orders, ref)),
+            and_(orders.c.scope == Scope.POLICY, orders.c.policy == policy),
+            and_(orders.c.scope == Scope.ACCOUNT, orders.c.account.in_((account, ref.account_id))),
+            orders.c.scope == Scope.ALL,
+        )
+        query = (
+            select(orders)
+            .where(_in_force(self._database.clock()), concerns)
+            .order_by(narrowness, orders.c.order_id)
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else shapes.hold(row)
+
+    def _tell(
+        self, connection: Connection, order: Order, detail: str, about: dict[str, str]
+    ) -> int:
+        ref = UserRef(about.get("account_id", ""), about.get("user_id", ""))
+        named = connection.execute(select(users).where(shapes.of_user(users, ref))).first()
+        return record.append(
+            self._database,
+            connection,
+            JournalRow(
+                seq=0,
+                at=order.given_at,
+                step=Step.ORDER,
+                outcome=JournalOutcome.DONE,
+                account_id=ref.account_id,
+                user_id=ref.user_id,
+                account=named.account if named else about.get("account", ""),
+                user=named.name if named else "",
+                policy=named.policy if named else about.get("policy"),
+                reason=Reason.BY_HAND,
+                detail=f"{detail}: {order.reason}",
+                actor=order.actor,
+            ),
+        )
+
+
+def _in_force(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        orders.c.verb == Verb.HOLD,
+        orders.c.ended_at.is_(None),
+        or_(orders.c.until.is_(None), orders.c.until > now),
+    )
+
+
+def _about(scope: Scope, subject: UserRef | str | None) -> dict[str, str]:
+    """The columns that say whom a hold concerns."""
+    if isinstance(subject, UserRef):
+        assert scope is Scope.USER, f"a hold of {scope} does not name a user"  # noqa: S101 - a mistake in this program
+        return {"account_id": subject.account_id, "user_id": subject.user_id}
+    expected = scope in {Scope.POLICY, Scope.ACCOUNT}
+    assert expected == bool(subject), f"a hold of {scope} names {subject!r}"  # noqa: S101 - a mistake in this program
+    return {scope.value: subject} if subject else {}
+
+
+def _called(scope: Scope, subject: UserRef | str | None) -> str:
+    if scope is Scope.ALL:
+        return "everything"
+    return f"{scope} {subject.user_id if isinstance(subject, UserRef) else subject}"

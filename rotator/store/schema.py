@@ -1,0 +1,333 @@
+"""The tables, one for each noun. Portable: what a dialect needs besides is marked "dialect".
+
+A release may add tables and columns (with a default, or nullable) and never changes the meaning
+of one that is there, so that the release before keeps running on the same store.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
+
+from rotator.model import (
+    DoorName,
+    JournalOutcome,
+    KeyStatus,
+    Kind,
+    Mode,
+    Outcome,
+    Phase,
+    Reason,
+    Scope,
+    Step,
+    Title,
+    Verb,
+)
+from rotator.store.columns import Evidence, Moment, Span, Word
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+METADATA = MetaData(
+    naming_convention={
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# dialect: SQLite numbers rows by itself only where the column is a plain INTEGER.
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""`schema_version`, `min_reader`, `made_at`; `backup` in a copy; `accepted` once it was."""
+
+users = Table(
+    "users",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("arn", Text, nullable=False),
+    Column("policy", Text),
+    Column("mode", Word(Mode)),
+    Column("phase", Word(Phase), nullable=False),
+    Column("reason", Word(Reason)),
+    Column("message", Text, nullable=False),
+    Column("blocked", Text),
+    Column("blocked_reason", Word(Reason)),
+    Column("blocked_message", Text, nullable=False),
+    Column("blocked_since", Moment),
+    Column("blocked_by", Text),
+    Column("blocked_until", Moment),
+    Column("uncovered", Boolean, nullable=False),
+    Column("missing_since", Moment),
+    Column("quarantined_since", Moment),
+    Column("next_at", Moment),
+    Column("due_at", Moment),
+    Column("overdue", Boolean, nullable=False),
+    Column("as_of", Moment),
+    Column("source", Text, nullable=False),
+    CheckConstraint("blocked IN ('stop', 'hold')", name="blocked_known"),
+    CheckConstraint("source IN ('live', 'report')", name="source_known"),
+    Index("users_name", "name"),
+    Index("users_next", "next_at"),
+)
+
+
+def _of_user() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["account_id", "user_id"], ["users.account_id", "users.user_id"])
+
+
+keys = Table(
+    "keys",
+    METADATA,
+    Column("key_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("status", Word(KeyStatus), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("status_since", Moment, nullable=False),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+    Column("missing_since", Moment),
+    Column("gone_at", Moment),
+    Column("use_kind", Text, nullable=False),
+    Column("used_at", Moment),
+    Column("used_service", Text),
+    Column("used_region", Text),
+    Column("use_why", Text),
+    Column("longest_silence", Span),
+    _of_user(),
+    Index("keys_user", "account_id", "user_id"),
+)
+
+places = Table(
+    "places",
+    METADATA,
+    # The primary key is what makes a place one user's alone.
+    Column("type", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("sink_id", Text),
+    Column("readable", Boolean, nullable=False),
+    Column("claimed_at", Moment, nullable=False),
+    Column("begun_key", Text),
+    Column("answered_key", Text),
+    Column("written_at", Moment),
+    Column("delivered_at", Moment),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", Moment),
+    Column("failed_why", Text, nullable=False),
+    Column("reading", Text),
+    Column("serves", Text),
+    Column("read_at", Moment),
+    _of_user(),
+    Index("places_user", "account_id", "user_id"),
+)
+
+orders = Table(
+    "orders",
+    METADATA,
+    Column("order_id", NUMBER, primary_key=True, autoincrement=True),
+    Column("verb", Word(Verb), nullable=False),
+    Column("scope", Word(Scope), nullable=False),
+    # Empty, not null, where the scope is wider than an account or a user.
+    Column("account_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("account", Text),
+    Column("policy", Text),
+    Column("key_id", Text),
+    Column("action", Word(DoorName)),
+    Column("sink_id", Text),
+    Column("enforce", Boolean, nullable=False),
+    Column("compromised", Boolean, nullable=False),
+    Column("contain_first", Boolean, nullable=False),
+    Column("now", Boolean, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    Column("take_over", Boolean, nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cause", Word(Reason)),
+    Column("until", Moment),
+    Column("ended_at", Moment),
+    Column("outcome", Text),
+    Column("message", Text, nullable=False),
+    CheckConstraint("outcome IN ('done', 'refused', 'withdrawn')", name="outcome_known"),
+    CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_with_outcome"),
+    Index("orders_user", "account_id", "user_id"),
+    Index("orders_open", "ended_at", "verb"),
+    sqlite_autoincrement=True,
+)
+
+rotations = Table(
+    "rotations",
+    METADATA,
+    Column("rotation_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("kind", Word(Kind), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("reason", Word(Reason), nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("predecessor", Text),
+    Column("successor", Text),
+    Column("issued_at", Moment),
+    Column("own_use_at", Moment),
+    Column("proven_at", Moment),
+    Column("delivered_at", Moment),
+    Column("leaver", Text),
+    Column("title", Word(Title)),
+    Column("titled_at", Moment),
+    Column("evidence", Evidence, nullable=False),
+    Column("deactivated_at", Moment),
+    Column("promised_at", Moment),
+    Column("blocked_at", Moment),
+    Column("now", Boolean, nullable=False),
+    Column("order_id", NUMBER, ForeignKey("orders.order_id")),
+    Column("closed_at", Moment),
+    Column("outcome", Word(Outcome)),
+    _of_user(),
+    CheckConstraint("(outcome IS NULL) = (closed_at IS NULL)", name="closed_with_outcome"),
+    Index("rotations_user", "account_id", "user_id", "closed_at"),
+    Index("rotations_policy", "policy", "account_id", "begun_at"),
+)
+
+# The database itself refuses a second open rotation of a user.
+Index(
+    "rotations_open",
+    rotations.c.account_id,
+    rotations.c.user_id,
+    unique=True,
+    sqlite_where=rotations.c.closed_at.is_(None),
+    postgresql_where=rotations.c.closed_at.is_(None),
+)
+
+journal = Table(
+    "journal",
+    METADATA,
+    Column("seq", NUMBER, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("user_name", Text, nullable=False),
+    Column("policy", Text),
+    Column("policy_digest", Text, nullable=False),
+    Column("rotation_id", Text, ForeignKey("rotations.rotation_id")),
+    Column("sweep_id", Text),
+    Column("step", Word(Step), nullable=False),
+    Column("outcome", Word(JournalOutcome), nullable=False),
+    Column("intent_seq", NUMBER, ForeignKey("journal.seq")),
+    Column("timeout_at", Moment),
+    Column("key_id", Text),
+    Column("place", Text),
+    Column("title", Word(Title)),
+    Column("reason", Word(Reason)),
+    Column("detail", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("journal_user", "account_id", "user_id", "seq"),
+    Index("journal_intent", "intent_seq"),
+    Index("journal_rotation", "rotation_id"),
+    Index("journal_limits", "policy", "account_id", "outcome", "at"),
+    sqlite_autoincrement=True,
+)
+
+chains = Table(
+    "chains",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("length", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+"""How long each user's part of the journal is and how it ends: a row cut off its end is missed."""
+
+leases = Table(
+    "leases",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", NUMBER, nullable=False),
+    Column("until", Moment, nullable=False),
+    Index("leases_holder", "holder"),
+)
+
+replicas = Table(
+    "replicas",
+    METADATA,
+    Column("replica_id", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("config_digest", Text, nullable=False),
+    Column("access_key_id", Text),
+    Column("seen_at", Moment, nullable=False),
+)
+
+sweeps = Table(
+    "sweeps",
+    METADATA,
+    Column("sweep_id", Text, primary_key=True),
+    Column("policy", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("ok", Boolean),
+    Column("selected", Integer, nullable=False),
+    Column("observed", Integer, nullable=False),
+    Column("acted", Integer, nullable=False),
+    Column("waiting", Integer, nullable=False),
+    Column("blocked", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("sweeps_policy", "policy", "account_id", "begun_at"),
+)
+
+# dialect: the journal is append-only by the database's own word.
+_APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER journal_no_{verb.lower()} BEFORE {verb} ON journal BEGIN "
+        "SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        (
+            "CREATE OR REPLACE FUNCTION journal_is_append_only() RETURNS trigger AS $$ BEGIN "
+            "RAISE EXCEPTION 'the journal is append-only'; END $$ LANGUAGE plpgsql"
+        ),
+        (
+            "CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "
+            "FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()"
+        ),
+    ],
+}
+
+
+@event.listens_for(journal, "after_create")
+def _keep_append_only(_table: Table, connection: Connection, **_: object) -> None:
+    for statement in _APPEND_ONLY[connection.dialect.name]:
+        connection.exec_driver_sql(statement)

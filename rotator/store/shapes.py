@@ -1,0 +1,217 @@
+"""Rows to nouns and back: the only place that knows both spellings."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from rotator.model import (
+    AccessKey,
+    Failures,
+    Hold,
+    Intent,
+    Order,
+    Place,
+    Reason,
+    Rotation,
+    UserRef,
+)
+from rotator.store.columns import last_use_from, last_use_to
+from rotator.store.rows import (
+    Counts,
+    JournalRow,
+    KeyRow,
+    OrderRow,
+    PlaceRow,
+    SweepRow,
+    UserRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement, Row, Table
+
+    Stored: TypeAlias = Row[*tuple[Any, ...]]
+
+__all__ = [
+    "access_key_columns",
+    "hold",
+    "intent",
+    "journal_row",
+    "key_row",
+    "of_user",
+    "order_row",
+    "place_changes",
+    "place_row",
+    "ref_of",
+    "rotation",
+    "rotation_columns",
+    "same_user",
+    "sweep_row",
+    "user_columns",
+    "user_row",
+]
+
+
+def of_user(table: Table, ref: UserRef) -> ColumnElement[bool]:
+    """The rows of one user."""
+    return (table.c.account_id == ref.account_id) & (table.c.user_id == ref.user_id)
+
+
+def same_user(one: Table, other: Table) -> ColumnElement[bool]:
+    """The condition that joins two tables on the user."""
+    return (one.c.account_id == other.c.account_id) & (one.c.user_id == other.c.user_id)
+
+
+def ref_of(row: Stored) -> UserRef:
+    """Whose row it is."""
+    return UserRef(row.account_id, row.user_id)
+
+
+def user_row(row: Stored) -> UserRow:
+    """A row of `users`."""
+    columns = row._asdict()
+    ref = UserRef(columns.pop("account_id"), columns.pop("user_id"))
+    return UserRow(ref=ref, **columns)
+
+
+def user_columns(user: UserRow) -> dict[str, Any]:
+    """What is stored of a user."""
+    columns = {field.name: getattr(user, field.name) for field in fields(user)}
+    del columns["ref"]
+    return {"account_id": user.ref.account_id, "user_id": user.ref.user_id, **columns}
+
+
+def key_row(row: Stored) -> KeyRow:
+    """A row of `keys`."""
+    key = AccessKey(
+        key_id=row.key_id,
+        status=row.status,
+        created_at=row.created_at,
+        last_use=last_use_from(row._asdict()),
+        status_since=row.status_since,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        missing_since=row.missing_since,
+    )
+    return KeyRow(ref_of(row), key, row.longest_silence, row.gone_at)
+
+
+def access_key_columns(ref: UserRef, key: AccessKey) -> dict[str, Any]:
+    """What is stored of a key that a listing showed, or lacked."""
+    return {
+        "key_id": key.key_id,
+        "account_id": ref.account_id,
+        "user_id": ref.user_id,
+        "status": key.status,
+        "created_at": key.created_at,
+        "status_since": key.status_since,
+        "first_seen_at": key.first_seen_at,
+        "last_seen_at": key.last_seen_at,
+        "missing_since": key.missing_since,
+        **last_use_to(key.last_use),
+    }
+
+
+def place_row(row: Stored) -> PlaceRow:
+    """A row of `places`."""
+    failed = row.failed_at is not None and row.failures > 0
+    return PlaceRow(
+        place=Place(row.type, row.address),
+        readable=row.readable,
+        sink_id=row.sink_id,
+        claimed_at=row.claimed_at,
+        begun_key=row.begun_key,
+        answered_key=row.answered_key,
+        written_at=row.written_at,
+        delivered_at=row.delivered_at,
+        failures=Failures(row.failures, row.failed_at, row.failed_why) if failed else None,
+        reading=row.reading,
+        serves=row.serves,
+        read_at=row.read_at,
+    )
+
+
+def place_changes(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a place, its failures taken apart."""
+    changes = dict(columns)
+    if "failures" in changes:
+        failures = cast("Failures | None", changes.pop("failures"))
+        changes["failures"] = 0 if failures is None else failures.count
+        changes["failed_at"] = None if failures is None else failures.last_at
+        changes["failed_why"] = "" if failures is None else failures.why
+    return changes
+
+
+def rotation(row: Stored) -> Rotation:
+    """A row of `rotations`."""
+    return Rotation(**{field.name: getattr(row, field.name) for field in fields(Rotation)})
+
+
+def rotation_columns(ref: UserRef, facts: Rotation) -> dict[str, Any]:
+    """What is stored of a rotation."""
+    columns = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return {"account_id": ref.account_id, "user_id": ref.user_id, **columns}
+
+
+def intent(row: Stored) -> Intent:
+    """A row of `journal` whose outcome is intent."""
+    return Intent(
+        step=row.step,
+        at=row.at,
+        timeout_at=row.at if row.timeout_at is None else row.timeout_at,
+        key_id=row.key_id,
+        place=row.place,
+    )
+
+
+def journal_row(row: Stored) -> JournalRow:
+    """A row of `journal`."""
+    columns = row._asdict()
+    return JournalRow(user=columns.pop("user_name"), **columns)
+
+
+def order_row(row: Stored) -> OrderRow:
+    """A row of `orders`."""
+    order = Order(
+        order_id=row.order_id,
+        verb=row.verb,
+        given_at=row.given_at,
+        actor=row.actor,
+        reason=row.reason,
+        key_id=row.key_id,
+        enforce=row.enforce,
+        compromised=row.compromised,
+        contain_first=row.contain_first,
+        now=row.now,
+        confirmed=row.confirmed,
+    )
+    return OrderRow(ref_of(row), order, row.outcome, row.message, row.ended_at)
+
+
+def hold(row: Stored) -> Hold:
+    """A row of `orders` whose verb is hold."""
+    return Hold(
+        scope=row.scope,
+        since=row.given_at,
+        by=row.actor,
+        reason=row.cause or Reason.BY_HAND,
+        message=row.reason,
+        until=row.until,
+    )
+
+
+def sweep_row(row: Stored) -> SweepRow:
+    """A row of `sweeps`."""
+    counts = Counts(**{field.name: getattr(row, field.name) for field in fields(Counts)})
+    return SweepRow(
+        sweep_id=row.sweep_id,
+        policy=row.policy,
+        account_id=row.account_id,
+        begun_at=row.begun_at,
+        ended_at=row.ended_at,
+        ok=row.ok,
+        counts=counts,
+        message=row.message,
+    )

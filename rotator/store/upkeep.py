@@ -1,0 +1,180 @@
+"""Looking after a store: checks, backups, and going on from one that went back."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, inspect
+
+from rotator.errors import Refused, StoreDamaged
+from rotator.model import JournalOutcome, Step
+from rotator.store import files, migrations
+from rotator.store import journal as record
+from rotator.store.engine import connect_sqlite
+from rotator.store.part import Part
+from rotator.store.rows import JournalRow
+from rotator.store.schema import METADATA, meta, rotations
+from rotator.store.watermark import ACCEPTED, STAMP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from rotator.store.engine import Database
+
+__all__ = ["Upkeep", "before_version", "copy", "quick_check"]
+
+_COPY_PAGES = 256
+
+
+class Upkeep(Part):
+    """What an operator asks of a store as a whole."""
+
+    def check(self) -> list[str]:
+        """Everything that is wrong with the store, a sentence each; nothing where all is well.
+
+        Looks at the file's integrity, the version, tables, foreign keys, and whether each user's
+        part of the journal is whole and unchanged.
+        """
+        found: list[str] = []
+        try:
+            with self._database.reading() as connection:
+                found += _integrity(self._database, connection)
+                migrations.version_of(self._database, connection)
+                found += _tables(self._database, connection)
+                found += record.broken_chains(connection)
+        except StoreDamaged as exc:
+            found.append(str(exc))
+        return found
+
+    def backup(self, target: Path) -> None:
+        """Copy the store, as it is at one moment and while it is in use, into a new file.
+
+        The copy carries a stamp: whoever opens it begins and harms nothing until `accept`.
+
+        Raises:
+            Refused: the target exists, or the store is PostgreSQL's, which has better means.
+        """
+        if not self._database.is_sqlite:
+            raise Refused(
+                f"{self._database.address} is backed up by PostgreSQL's own means, such as "
+                "pg_dump; after a restore type: rotator state accept"
+            )
+        copy(self._database, target)
+
+    def went_back(self) -> str | None:
+        """The sentence that says that the store is a backup or lost commits; None if neither."""
+        with self._database.reading() as connection:
+            return self._watermark.look(connection)
+
+    def accept(self, *, actor: str, reason: str) -> None:
+        """Go on from this store as it is, although it is a backup or lost commits."""
+        with self._database.writing() as connection:
+            now = self._database.clock()
+            connection.execute(delete(meta).where(meta.c.name.in_((STAMP, ACCEPTED))))
+            token = f"{now.isoformat()} {uuid.uuid4().hex}"
+            connection.execute(meta.insert().values(name=ACCEPTED, value=token))
+            row = JournalRow(
+                seq=0,
+                at=now,
+                step=Step.ORDER,
+                outcome=JournalOutcome.DONE,
+                detail=f"state accepted: {reason}",
+                actor=actor,
+            )
+            record.append(self._database, connection, row)
+
+
+def quick_check(database: Database, connection: Connection) -> None:
+    """Refuse a damaged SQLite file before anything is built on it.
+
+    Raises:
+        StoreDamaged: it fails SQLite's quick_check.
+    """
+    if not database.is_sqlite:
+        return
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise StoreDamaged(
+            f"{database.address} fails its integrity check ({found}); it is left as it is. "
+            "Bring back a backup"
+        )
+
+
+def before_version(database: Database, version: int) -> None:
+    """Copy an SQLite store beside itself, as it was before it climbed to this version."""
+    path = database.address.path
+    if path is None:
+        # dialect: PostgreSQL is backed up by its own means.
+        return
+    name = f"{path.name}.before-v{version}"
+    taken = sum(1 for _ in path.parent.glob(f"{name}*"))
+    copy(database, path.with_name(f"{name}.{taken}" if taken else name))
+
+
+def copy(database: Database, target: Path) -> None:
+    """Copy an SQLite store into a new, stamped file (SQLite's online backup).
+
+    Raises:
+        Refused: the target exists.
+    """
+    source = database.address.path
+    assert source is not None, "only a file is copied"  # noqa: S101 - a mistake in this program
+    stamp = f"made from {source} at {database.clock():%Y-%m-%d %H:%M:%S} UTC"
+
+    def fill(draft: Path) -> None:
+        with (
+            database.translated(),
+            closing(connect_sqlite(source)) as origin,
+            closing(sqlite3.connect(draft, isolation_level=None)) as drain,
+        ):
+            origin.backup(drain, pages=_COPY_PAGES)
+            drain.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (STAMP, stamp))
+            # The copy is one file, wherever it is carried; opening it as a store makes it WAL.
+            drain.execute("PRAGMA journal_mode=DELETE").close()
+
+    files.make_whole(target, fill)
+
+
+def _integrity(database: Database, connection: Connection) -> Iterator[str]:
+    if not database.is_sqlite:
+        return
+    for (sentence,) in connection.exec_driver_sql("PRAGMA integrity_check(100)"):
+        if sentence != "ok":
+            yield f"SQLite's integrity check: {sentence}"
+    for table, number, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        yield f"row {number} of {table} refers to a row of {parent} that is missing"
+
+
+def _tables(database: Database, connection: Connection) -> Iterator[str]:
+    inspector = inspect(connection)
+    there = set(inspector.get_table_names())
+    for table in METADATA.sorted_tables:
+        if table.name not in there:
+            yield f"the table {table.name} is missing"
+            continue
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        yield from (
+            f"the column {table.name}.{column.name} is missing"
+            for column in table.columns
+            if column.name not in columns
+        )
+    indexes = {index["name"] for index in inspector.get_indexes(rotations.name)}
+    if "rotations_open" not in indexes:
+        yield "the index that refuses a second open rotation is missing"
+    if database.is_sqlite:
+        triggers = set(
+            connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'journal'"
+            ).scalars()
+        )
+        yield from (
+            f"the trigger {name} that keeps the journal append-only is missing"
+            for name in ("journal_no_delete", "journal_no_update")
+            if name not in triggers
+        )
