@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import rotator
 from rotator.errors import LeaseLost, ReadError, RotatorError, StoreError
 from rotator.events import Event
 from rotator.judgement.selection import serves_account
@@ -59,6 +61,7 @@ class Sweeper:
 
     equipment: Equipment
     rolls: Rolls = field(init=False)
+    _signing: dict[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rolls = Rolls(self.equipment)
@@ -111,10 +114,47 @@ class Sweeper:
                 results += self._visit_all(entered, roll, users, None)
         return results
 
+    def announce(self) -> None:
+        """Say in the store that this process lives, with which configuration and key.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        keys = [key for key in self._signing.values() if key is not None]
+        self.equipment.store.seen_replica(
+            self.equipment.process,
+            version=rotator.__version__,
+            config_digest=self.equipment.configuration().digest,
+            access_key_id=keys[0] if keys else None,
+            at=self.equipment.clock(),
+        )
+
+    def deliver_held(self, deadline: float) -> None:
+        """Before the process ends: visit whose secret is in memory alone, until it is delivered.
+
+        `deadline` is a moment of `time.monotonic`; what is not delivered by then is lost with
+        the process, and found out at the next start.
+        """
+        while (waiting := self.equipment.hands.users()) and time.monotonic() < deadline:
+            try:
+                known = {row.user.ref: row.user for row in self.equipment.store.users()}
+                self.visit_now(
+                    (ref, known[ref].account, known[ref].name) for ref in waiting if ref in known
+                )
+            except StoreError as exc:
+                self.equipment.emit(Event.STORE_FAILED, error=str(exc))
+            if self.equipment.hands.users():
+                self.equipment.pause(
+                    min(1.0, self.equipment.configuration().timing.retry_min.total_seconds())
+                )
+
     def _enter(self, account: Account) -> tuple[Entered | None, Roll | None, str | None]:
         """Enter an account and list its users; what fails is told, and ends this account alone."""
         try:
             entered = self.equipment.accounts.enter(account)
+            if self._signing.get(account.name, "") != entered.signing_key_id:
+                self._signing[account.name] = entered.signing_key_id
+                self.announce()
             return entered, self.rolls.of(entered), None
         except ReadError as exc:
             self.equipment.emit(
