@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from rotator.errors import RotatorError
 from rotator.sinks.base import Sink, SinkContext, SinkOptions, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rotator.model import SinkSpec
 
 __all__ = [
     "GROUP",
@@ -18,6 +24,7 @@ __all__ = [
     "Statement",
     "build",
     "installed",
+    "sweep_leftovers",
 ]
 
 GROUP = "rotator.sinks"
@@ -68,9 +75,24 @@ def installed() -> Mapping[str, type[Sink]]:
     return _Installed(points | own)
 
 
-def build(context: SinkContext) -> Sink:
-    """Make the sink of one user and one entry of a policy; raises NameProblem."""
-    return installed()[context.spec.type](context)
+def build(context: SinkContext, sinks: Mapping[str, type[Sink]] | None = None) -> Sink:
+    """Make the sink of one user and one entry of a policy; raises NameProblem.
+
+    `sinks` are those to choose from; by default the installed ones.
+    """
+    return (installed() if sinks is None else sinks)[context.spec.type](context)
+
+
+def sweep_leftovers(
+    specs: Iterable[SinkSpec], sinks: Mapping[str, type[Sink]] | None = None
+) -> int:
+    """Remove what killed processes left in the places of these entries; how many things.
+
+    Called at start. Only sinks that write temporary things have the class method for it.
+    """
+    known = installed() if sinks is None else sinks
+    sweeps = [(getattr(known[spec.type], "sweep_leftovers", None), spec) for spec in specs]
+    return sum(sweep(spec) for sweep, spec in sweeps if sweep is not None)
 
 
 def _by_name(point: EntryPoint) -> tuple[str, str]:

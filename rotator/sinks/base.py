@@ -7,18 +7,26 @@ A sink is one way to deliver a credential. There is one instance per user and en
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
 
-from rotator.model import Credential, Place, Served, SinkSpec, Template, User
+from rotator.model import Credential, Place, Served, Serves, SinkSpec, Template, User
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["NameTemplate", "Sink", "SinkContext", "SinkOptions", "Statement"]
+__all__ = [
+    "NameTemplate",
+    "Sink",
+    "SinkContext",
+    "SinkOptions",
+    "Statement",
+    "completed",
+    "still_serves",
+]
 
 
 def _parsed(value: object) -> Template:
@@ -153,3 +161,17 @@ class Sink(Protocol):
     def close(self) -> None:
         """Give back what the instance holds; it is not used afterwards."""
         ...
+
+
+def completed(credential: Credential, user: User) -> Credential:
+    """A credential that was read, with what its format had no field for: whose place it is."""
+    return replace(
+        credential,
+        user_name=credential.user_name or user.name,
+        account_id=credential.account_id or user.account_id,
+    )
+
+
+def still_serves(now: Served, replacing: Served, credential: Credential) -> bool:
+    """Whether a place is as it was when `put` was decided, or was already given this key."""
+    return now in (replacing, Serves(credential.access_key_id))
