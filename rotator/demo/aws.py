@@ -6,7 +6,7 @@ its own and speaks with it. It knows IAM, STS and Secrets Manager in the partiti
 Requests are authenticated: the key must be known, Active and old enough, the signature right, a
 session alive. Permissions are not evaluated. Whoever runs the show speaks JSON to `/local-aws/`:
 
-    GET    health, truth, calls[?action=…&user=…&console=yes], faults
+    GET    health, truth, calls[?action=…&user=…&since=…&console=yes], faults
     DELETE calls, faults
     POST   seed      what to add (see `local_aws_world`)
     POST   reset     a new seed; everything else is forgotten
@@ -29,16 +29,25 @@ import time
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from urllib.parse import urlencode
 
 import boto3
+from botocore.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-_REGION = "eu-north-1"
+    from botocore.client import BaseClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sts import STSClient
+
+# Where secrets of a seed are unless it says otherwise, and where clients look for them.
+REGION = "eu-north-1"
+# One request a call, to this machine: what a client sees is what the local AWS answered.
+DIRECT = Config(retries={"total_max_attempts": 1, "mode": "standard"}, proxies={})
 _START_MAX_SECONDS = 60
 _STOP_MAX_SECONDS = 5
 _HTTP_OK = 200
@@ -74,6 +83,8 @@ class LocalAws:
         self.operator = self._seed["operator"]
         self._options = list(options)
         self._process: subprocess.Popen[bytes] | None = None
+        # Loading the models of a service takes longer than a call, and a session does it once.
+        self._session: Any = boto3.session.Session()
         self.port = 0
 
     @property
@@ -88,6 +99,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         port_file = self.folder / "port"
+        port_file.unlink(missing_ok=True)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 [
@@ -136,17 +148,20 @@ class LocalAws:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.operator["access_key_id"],
             "AWS_SECRET_ACCESS_KEY": self.operator["secret_access_key"],
-            "AWS_REGION": _REGION,
-            "AWS_DEFAULT_REGION": _REGION,
+            "AWSREGION": REGION,
+            "AWS_DEFAULTREGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": nothing,
             "AWS_SHARED_CREDENTIALS_FILE": nothing,
+            "NO_PROXY": "127.0.0.1",
         }
         if self.operator.get("session_token"):
             environ["AWS_SESSION_TOKEN"] = self.operator["session_token"]
         return environ
 
-    def admin(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def admin(
+        self, method: str, path: str, body: Mapping[str, object] | None = None
+    ) -> dict[str, Any]:
         """Send one order to `/local-aws/`.
 
         Raises:
@@ -157,7 +172,7 @@ class LocalAws:
             text = None if body is None else json.dumps(body)
             connection.request(method, f"/local-aws/{path}", text)
             answer = connection.getresponse()
-            told = json.loads(answer.read())
+            told: dict[str, Any] = json.loads(answer.read())
         finally:
             connection.close()
         if answer.status != _HTTP_OK:
@@ -184,9 +199,7 @@ class LocalAws:
 
     def console(self, action: str, **parameters: object) -> dict[str, Any]:
         """Do what a person in the console does; an action is spelled `iam:UpdateAccessKey`."""
-        order = {"action": action, "parameters": parameters}
-        answer: dict[str, Any] = self.admin("POST", "console", order)
-        return answer
+        return self.admin("POST", "console", {"action": action, "parameters": parameters})
 
     def settings(self, **settings: object) -> None:
         """Change delays, pages and the clock from now on."""
@@ -200,19 +213,26 @@ class LocalAws:
         """Begin anew with another seed, the same operator and the same settings."""
         self.admin("POST", "reset", seed or {})
 
-    def client(self, service: str, **more: Any) -> Any:  # noqa: ANN401 - boto3 is untyped here
-        """A boto3 client, the operator's unless other credentials are given."""
-        given = {
+    @overload
+    def client(self, service: Literal["iam"], **given: object) -> IAMClient: ...
+    @overload
+    def client(self, service: Literal["sts"], **given: object) -> STSClient: ...
+    @overload
+    def client(
+        self, service: Literal["secretsmanager"], **given: object
+    ) -> SecretsManagerClient: ...
+
+    def client(self, service: str, **given: object) -> BaseClient:
+        """A boto3 client that never retries; the operator's, unless other credentials are given."""
+        settings: dict[str, object] = {
             "endpoint_url": self.endpoint,
-            "region_name": _REGION,
-            "aws_access_key_id": self.operator["access_key_id"],
-            "aws_secret_access_key": self.operator["secret_access_key"],
-            "aws_session_token": self.operator.get("session_token"),
+            "region_name": REGION,
+            "config": DIRECT,
         }
-        if "aws_access_key_id" in more:
-            given["aws_session_token"] = None
-        session: Any = boto3.session.Session()
-        return session.client(service, **{**given, **more})
+        if "aws_access_key_id" not in given:
+            settings |= {f"aws_{name}": value or None for name, value in self.operator.items()}
+        client: BaseClient = self._session.client(service, **{**settings, **given})
+        return client
 
     def _hand_over_seed(self, process: subprocess.Popen[bytes]) -> None:
         """Over a pipe: the secrets of a seed are in no file and in no list of arguments."""

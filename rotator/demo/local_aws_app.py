@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from moto.core.exceptions import ServiceException
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
 from rotator.demo import moto_gaps
+from rotator.demo.aws import DIRECT, REGION
 from rotator.demo.local_aws_faults import Faults, answer_with, read_fault
 from rotator.demo.local_aws_ledger import parse_duration
 from rotator.demo.local_aws_request import ApiCall, AwsError
-from rotator.demo.local_aws_world import REGION, SeedError, World
+from rotator.demo.local_aws_world import SeedError, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -168,7 +170,7 @@ class LocalAwsApp:
         if name or call.service not in {"iam", "sts"}:
             return name
         key_id = call.parameter("AccessKeyId") or call.access_key_id
-        user = self.world.owner(key_id) if key_id else None
+        user = self.world.ledger.owner(key_id) if key_id else None
         return user.name if user else None
 
     # -- the side of whoever runs the show ---------------------------------------------------
@@ -179,11 +181,11 @@ class LocalAwsApp:
             told = self._obey(f"{request.method} {path}", order, request)
         except (SeedError, KeyError, TypeError, ValueError) as exc:
             return _json({"error": f"{type(exc).__name__}: {exc}"}, 400)
-        except ClientError as exc:
+        except (ClientError, ServiceException) as exc:
             return _json({"error": str(exc)}, 400)
         return _json(told, 200) if told is not None else _json({"error": "no such order"}, 404)
 
-    def _obey(self, order: str, body: dict[str, Any], request: Request) -> Any:  # noqa: ANN401 - JSON
+    def _obey(self, order: str, body: dict[str, Any], request: Request) -> dict[str, Any] | None:
         match order:
             case "GET health":
                 return {"ok": True, "account": self.world.account}
@@ -195,7 +197,8 @@ class LocalAwsApp:
             case "DELETE calls":
                 self._calls.clear()
             case "GET faults":
-                return [{**asdict(fault), "taken": taken} for fault, taken in self.faults.list()]
+                told = [{**asdict(fault), "taken": taken} for fault, taken in self.faults.list()]
+                return {"faults": told}
             case "POST faults":
                 self.faults.add(read_fault(body, self.world.clock.now()))
             case "DELETE faults":
@@ -237,7 +240,8 @@ class LocalAwsApp:
 
     def _told_calls(self, wanted: dict[str, str]) -> dict[str, Any]:
         console = wanted.pop("console", "no")
-        calls = [asdict(call) for call in list(self._calls)]
+        since = wanted.pop("since", "")
+        calls = [asdict(call) for call in list(self._calls) if call.at >= since]
         calls = [call for call in calls if not call["by_console"] or console == "yes"]
         for name, value in wanted.items():
             calls = [call for call in calls if str(call[name]) == value]
@@ -250,7 +254,7 @@ class LocalAwsApp:
             "by_user": by_user,
         }
 
-    def _act_as_a_person(self, body: dict[str, Any], endpoint: str) -> Any:  # noqa: ANN401 - JSON
+    def _act_as_a_person(self, body: dict[str, Any], endpoint: str) -> dict[str, Any]:
         """Make one call as a person in the console would: no fault meets it."""
         service, _, action = body["action"].partition(":")
         console = self.world.console
@@ -261,12 +265,13 @@ class LocalAwsApp:
             aws_access_key_id=console["access_key_id"],
             aws_secret_access_key=console["secret_access_key"],
             aws_session_token=console["session_token"],
+            config=DIRECT,
         )
-        answer = getattr(client, xform_name(action))(**body.get("parameters", {}))
+        answer: dict[str, Any] = getattr(client, xform_name(action))(**body.get("parameters", {}))
         client.close()
         del answer["ResponseMetadata"]
         return answer
 
 
-def _json(told: Any, status: int) -> Response:  # noqa: ANN401 - JSON
+def _json(told: dict[str, Any], status: int) -> Response:
     return Response(json.dumps(told, default=str), status, content_type="application/json")

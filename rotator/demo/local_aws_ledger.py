@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from moto.iam.models import AccessKey, IAMBackend
+    from moto.iam.models import AccessKey, IAMBackend, User
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -80,7 +80,7 @@ class Use:
 @dataclass(slots=True)
 class _Record:
     key: AccessKey
-    home: IAMBackend
+    user: User | None
     status: str
     turns: list[tuple[datetime, bool]]
     uses: list[Use] = field(default_factory=list)
@@ -98,12 +98,12 @@ class KeyLedger:
         self._timing = timing
         self._records: dict[str, _Record] = {}
 
-    def enter(self, key: AccessKey, home: IAMBackend, last_use: Use | None) -> None:
+    def enter(self, key: AccessKey, user: User, last_use: Use | None) -> None:
         """Enter a seeded key: it has always been usable, and its last use is long known."""
         usable = key.status == "Active"
         turns = [(datetime.min.replace(tzinfo=UTC), usable)]
         uses = [last_use] if last_use else []
-        self._records[key.access_key_id] = _Record(key, home, key.status, turns, uses, seeded=True)
+        self._records[key.access_key_id] = _Record(key, user, key.status, turns, uses, seeded=True)
 
     def note(self, keys: dict[str, tuple[AccessKey, IAMBackend]]) -> None:
         """Compare with the keys that there are now, and date what is new, changed or gone."""
@@ -113,8 +113,9 @@ class KeyLedger:
             if record is None:
                 # A session's key is usable at once: it is signed, not replicated.
                 delay = self._timing.new_key_delay if key.user_name else timedelta(0)
+                user = home.users.get(key.user_name) if key.user_name else None
                 turns = [(now + delay, key.status == "Active")]
-                self._records[key_id] = _Record(key, home, key.status, turns)
+                self._records[key_id] = _Record(key, user, key.status, turns)
             elif record.status != key.status:
                 record.status = key.status
                 record.turns.append((now + self._timing.revoke_delay, key.status == "Active"))
@@ -133,9 +134,10 @@ class KeyLedger:
         past = [usable for at, usable in record.turns if at <= now]
         return record.key if past and past[-1] else None
 
-    def home(self, key_id: str) -> IAMBackend:
-        """The IAM of the account in which the key was made."""
-        return self._records[key_id].home
+    def owner(self, key_id: str) -> User | None:
+        """The user whom a key was made for, also when the key is gone; a session's has none."""
+        record = self._records.get(key_id)
+        return record.user if record else None
 
     def seeded(self, key_id: str) -> bool:
         """Did it come from the seed, so that its secret is no secret here?"""

@@ -19,6 +19,7 @@ import json
 import re
 import secrets
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from moto.core.base_backend import BackendDict
@@ -26,6 +27,7 @@ from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 
+from rotator.demo.aws import REGION
 from rotator.demo.local_aws_ledger import Clock, KeyLedger, Timing, Use, parse_duration
 from rotator.demo.moto_gaps import new_user_id
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from moto.sts.models import AssumedRole
 
 ACCOUNT = "123456789012"
-REGION = "eu-north-1"
 OPERATOR_ROLE = "local-aws-operator"
 CONSOLE_ROLE = "local-aws-console"
 _PARTITION = "aws"
@@ -74,27 +75,25 @@ class World:
             "secret_access_key": secrets.token_urlsafe(30),
             "session_token": secrets.token_urlsafe(60),
         }
-        self._open_session(CONSOLE_ROLE, self.console)
-        self._open_session(OPERATOR_ROLE, seed["operator"])
+        with _understood():
+            self._open_session(CONSOLE_ROLE, self.console)
+            self._open_session(OPERATOR_ROLE, seed["operator"])
         self.plant(seed)
 
     def plant(self, seed: Seed) -> None:
-        """Add what the seed holds to what there is.
+        """Add what the seed holds to what there is; a user who is there gets more keys.
 
         Raises:
             SeedError: a part of it cannot be understood; what stood before it is planted.
         """
-        try:
+        with _understood():
             for role in seed.get("roles", []):
                 self._add_role(role)
             for user in seed.get("users", []):
                 self._add_user(user)
             for secret in seed.get("secrets", []):
                 self._add_secret(secret)
-        except (KeyError, TypeError, ValueError) as exc:
-            raise SeedError(f"The seed is not understood: {type(exc).__name__} {exc}") from exc
-        finally:
-            self.note()
+        self.note()
 
     def note(self) -> None:
         """Let the ledger see which keys there are now."""
@@ -105,13 +104,6 @@ class World:
                 for key_id, key in list(backend.access_keys.items())
             }
         )
-
-    def owner(self, key_id: str) -> User | None:
-        """The user whom a key belongs to, if it is accepted and no session's."""
-        key = self.ledger.accepted(key_id)
-        if key is None or key.user_name is None:
-            return None
-        return self.ledger.home(key_id).users.get(key.user_name)
 
     def session(self, key_id: str) -> AssumedRole | None:
         """The session that a key was given for."""
@@ -129,7 +121,7 @@ class World:
 
     def caller_arn(self, key_id: str) -> str:
         """Who signs with this key, as AWS names callers in its refusals."""
-        user = self.owner(key_id)
+        user = self.ledger.owner(key_id)
         session = self.session(key_id)
         return user.arn if user else session.arn if session else f"unknown ({key_id})"
 
@@ -217,9 +209,11 @@ class World:
     def _add_user(self, entry: Seed) -> None:
         iam = self._iam(entry)
         tags = [{"Key": key, "Value": value} for key, value in entry.get("tags", {}).items()]
-        user = iam.create_user("us-east-1", entry["name"], entry.get("path", "/"), tags)
-        user.id = new_user_id(iam.account_id)
-        user.create_date = self._past(entry.get("created", "0s")).replace(tzinfo=None)
+        user = iam.users.get(entry["name"])
+        if user is None:
+            user = iam.create_user("us-east-1", entry["name"], entry.get("path", "/"), tags)
+            user.id = new_user_id(iam.account_id)
+            user.create_date = self._past(entry.get("created", "0s")).replace(tzinfo=None)
         for group in entry.get("groups", []):
             if group not in iam.groups:
                 iam.create_group(group)
@@ -250,7 +244,7 @@ class World:
         if use:
             at = self._past(use["age"])
             last_use = Use(at, use.get("service", "sts"), use.get("region", "us-east-1"), at)
-        self.ledger.enter(key, iam, last_use)
+        self.ledger.enter(key, user, last_use)
 
     def _add_secret(self, entry: Seed) -> None:
         account = entry.get("account", self.account)
@@ -268,6 +262,14 @@ class World:
 
     def _past(self, age: str) -> datetime:
         return (self.clock.now() - parse_duration(age)).replace(microsecond=0)
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise SeedError(f"The seed is not understood: {type(exc).__name__} {exc}") from exc
 
 
 def _told_use(use: Use | None) -> dict[str, str] | None:

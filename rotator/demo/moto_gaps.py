@@ -22,6 +22,7 @@ from moto.iam.responses import IamResponse
 from moto.iam.utils import generate_access_key_id_from_account_id
 from moto.secretsmanager import urls as secretsmanager_urls
 from moto.secretsmanager.exceptions import InvalidRequestException, ValidationException
+from moto.secretsmanager.models import FakeSecret
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sts import urls as sts_urls
 from moto.sts.responses import TokenResponse
@@ -271,13 +272,16 @@ class FaithfulSts(TokenResponse):
                 f"on resource: {role_arn}",
                 403,
             )
-        return super().assume_role()
+        answer = super().assume_role()
+        session = cast("dict[str, Any]", answer.result)["Credentials"]
+        session.expiration += self.world.clock.offset
+        return answer
 
     def get_caller_identity(self) -> ActionResult:
         """A key that was just deleted is still its user's (see `--revoke-delay`); moto would say
         that it belongs to a user `moto`.
         """
-        user = self.world.owner(self.get_access_key())
+        user = self.world.ledger.owner(self.get_access_key())
         if user is None:
             return super().get_caller_identity()
         return ActionResult({"UserId": user.id, "Account": user.account_id, "Arn": user.arn})
@@ -308,10 +312,16 @@ class FaithfulSecretsManager(SecretsManagerResponse):
 
     def update_secret_version_stage(self) -> str:
         """A secret that is scheduled for deletion is InvalidRequestException (API reference,
-        UpdateSecretVersionStage); moto moves its labels.
+        UpdateSecretVersionStage); moto moves its labels. Whoever asks for no version gets the one
+        that AWSCURRENT was moved to (reference: GetSecretValue); moto goes on giving the old one.
         """
         self._refuse_deleted(self._get_param("SecretId"), _MARKED)
-        return super().update_secret_version_stage()
+        answer = super().update_secret_version_stage()
+        secret = self.backend.secrets.get(self._get_param("SecretId"))
+        moved_to = self._get_param("MoveToVersionId")
+        if isinstance(secret, FakeSecret) and self._get_param("VersionStage") == "AWSCURRENT":
+            secret.set_default_version_id(moved_to or None)
+        return answer
 
     def _refuse_deleted(self, secret_id: str, sentence: str) -> None:
         secret = self.backend.secrets.get(secret_id)
