@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
 from rotator.judgement.calendar import opens_at
+from rotator.judgement.leaving import quiet_at
 from rotator.judgement.presence import served
 from rotator.judgement.stops import place_stop, user_stop
 from rotator.judgement.wording import listing, moment, span, used
@@ -47,9 +48,11 @@ __all__ = [
 
 def begin(case: Case) -> Action:
     """What policy alone asks for, for a user with no rotation open."""
-    due = due_key(case)
     if stop := user_stop(case):
         return stop
+    if not isinstance(case.selection, Selected):
+        return Wait(Reason.NOT_DUE, "no policy selects this user")
+    due = due_key(case)
     if due is None:
         if not wants_first_key(case):
             return _not_due(case)
@@ -61,7 +64,12 @@ def begin(case: Case) -> Action:
 
 def ready(case: Case, *, contact_forgives: bool = False) -> Wait | Stop | None:
     """What must be so before any key is issued, whoever asks for it; None: all of it is."""
-    return place_stop(case) or backing_off(case) or contact(case, forgive=contact_forgives)
+    return (
+        place_stop(case)
+        or _settling(case)
+        or backing_off(case)
+        or contact(case, forgive=contact_forgives)
+    )
 
 
 def due_key(case: Case) -> AccessKey | None:
@@ -72,19 +80,23 @@ def due_key(case: Case) -> AccessKey | None:
 def due_at(case: Case, key: AccessKey) -> datetime | None:
     """When a key becomes due: at `rotate_after`, or in time before a freeze that would be too long.
 
-    A freeze that ends so late that grace and quiet after it would pass `max_age` makes the key
-    due early enough to be out of service before the freeze begins.
+    A key that a coming freeze would keep in service past `max_age`, whether it could only be
+    replaced after it or only be switched off after it, is due early enough to be out of service
+    before the freeze begins.
     """
     policy = case.policy
     if policy is None:
         return None
     due = key.created_at + policy.rotate_after
-    need = policy.grace_period + policy.quiet_period
+    deadline = key.created_at + policy.max_age
+    need = policy.grace_period + policy.quiet_period + case.timing.last_used_lag
     for freeze in case.freezes:
+        if freeze.starts_at <= case.now or due + need <= freeze.starts_at:
+            continue
         reopened = opens_at(policy.window, case.freezes, freeze.until) or freeze.until
-        too_late = reopened + need > key.created_at + policy.max_age
-        if too_late and due >= freeze.starts_at > case.now:
-            due = min(due, freeze.starts_at - need - case.timing.last_used_lag)
+        begun_after = due >= freeze.starts_at
+        if reopened > (deadline - need if begun_after else deadline):
+            due = freeze.starts_at - need
     return due
 
 
@@ -93,15 +105,17 @@ def overdue(case: Case) -> bool:
     policy = case.policy
     if policy is None or not case.active:
         return False
-    oldest = case.active[0]
+    oldest, rotation = case.active[0], case.rotation
     deadline = oldest.created_at + policy.max_age
-    if case.now > deadline:
+    leaves = rotation is not None and rotation.leaving == oldest.key_id
+    delivered_at = rotation.delivered_at if rotation is not None and leaves else None
+    begun_at = case.now if leaves else opens_at(policy.window, case.freezes, case.now)
+    if begun_at is None or begun_at > deadline:
         return True
-    rotation = case.rotation
-    if rotation is not None and rotation.leaving == oldest.key_id and rotation.delivered_at:
-        return rotation.delivered_at + policy.grace_period > deadline
-    door_opens = opens_at(policy.window, case.freezes, case.now)
-    return door_opens is None or door_opens + policy.grace_period > deadline
+    grace_over = (delivered_at or begun_at) + policy.grace_period
+    ready_at = max(case.now, grace_over, quiet_at(case, oldest))
+    off_at = opens_at(policy.window, case.freezes, ready_at)
+    return off_at is None or off_at > deadline
 
 
 def is_curious(case: Case) -> bool:
@@ -226,9 +240,25 @@ def wants_first_key(case: Case) -> bool:
     return case.policy is not None and case.policy.provision and not case.listed
 
 
+def vanished(case: Case, key: AccessKey) -> Wait | None:
+    """A key that is not listed any more, and that the next listing may show again."""
+    assert case.listed_at is not None
+    sure_at = (key.missing_since or case.listed_at) + case.timing.settle
+    if key.is_listed or sure_at <= case.listed_at:
+        return None
+    return Wait(
+        Reason.SETTLING,
+        f"{key.key_id} is not listed; it counts as gone {moment(sure_at)}",
+        sure_at,
+    )
+
+
+def _settling(case: Case) -> Wait | None:
+    """Nothing is begun on a listing that may be stale: a key that it lacks may still be there."""
+    return next((wait for key in case.keys if (wait := vanished(case, key))), None)
+
+
 def _not_due(case: Case) -> Wait:
-    if not isinstance(case.selection, Selected):
-        return Wait(Reason.NOT_DUE, "no policy selects this user")
     if not case.active:
         what = (
             "no Active key, and `provision` is off"

@@ -38,17 +38,21 @@ def opens_at(window: Window | None, freezes: Iterable[Freeze], now: datetime) ->
 def window_opens_at(window: Window | None, now: datetime) -> datetime | None:
     """The first moment from `now` on that lies in the window; `now` itself where it does.
 
-    A local time that summer time skips is taken as the moment at which the clock was moved.
+    A local time that summer time skips is taken by the clock as it stood before; of one that
+    comes twice the first counts. None where no day is named, or time as we count it ends first.
     """
     if window is None:
         return now
-    today = now.astimezone(window.timezone).date()
-    for day in (today + timedelta(days=offset) for offset in range(-1, 9)):
-        if day.weekday() not in window.days:
-            continue
-        opening, closing = _opening(window, datetime.combine(day, time()))
-        if now < closing:
-            return max(now, opening)
+    try:
+        today = now.astimezone(window.timezone).date()
+        for day in (today + timedelta(days=offset) for offset in range(-1, 9)):
+            if day.weekday() not in window.days:
+                continue
+            opening, closing = _opening(window, datetime.combine(day, time()))
+            if max(now, opening) < closing:
+                return max(now, opening)
+    except OverflowError:
+        return None
     return None
 
 

@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.judgement.beginning import contact_of
+from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.presence import has, may_have, our_places, served
-from rotator.judgement.wording import moment, span, used
+from rotator.judgement.stops import standing_stop
+from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
     Close,
     Deliver,
@@ -26,9 +28,9 @@ from rotator.model import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.model import AccessKey, Action, Case, PlaceState
+    from rotator.model import AccessKey, Action, Case, Place, PlaceState
 
-__all__ = ["deliver", "is_owed", "lacking", "lost_secret", "unanswered_create"]
+__all__ = ["deliver", "is_owed", "lacking", "lost_secret", "named", "unanswered_create"]
 
 _CLOCKS_APART = timedelta(minutes=1)
 """How far AWS's clock may be from ours; beyond it nothing is changed at all."""
@@ -127,17 +129,18 @@ def is_owed(case: Case) -> bool:
         rotation is not None
         and rotation.kind is not Kind.LEAVE
         and rotation.successor is not None
-        and (rotation.proven_at is None or bool(lacking(case)))
+        and (rotation.proven_at is None or rotation.delivered_at is None or bool(lacking(case)))
     )
+
+
+def named(case: Case) -> tuple[PlaceState, ...]:
+    """The places of this user that a policy names: those that are written."""
+    return tuple(place for place in our_places(case) if place.sink_id is not None)
 
 
 def lacking(case: Case) -> tuple[PlaceState, ...]:
     """The places that a policy names and that never got the successor of the open rotation."""
-    return tuple(
-        place
-        for place in our_places(case)
-        if place.sink_id is not None and place.delivered_at is None
-    )
+    return tuple(place for place in named(case) if place.delivered_at is None)
 
 
 def deliver(case: Case) -> Deliver | Stop | Wait | None:
@@ -149,17 +152,16 @@ def deliver(case: Case) -> Deliver | Stop | Wait | None:
     if not is_owed(case) or not _at_hand(case):
         return None
     rotation = case.open
-    if wait := _proof_backs_off(case):
-        return wait
+    if obstacle := _ailing(case) or _proof_backs_off(case) or _nowhere(case):
+        return obstacle
     verdicts = [(place, _obstacle(case, place)) for place in _in_order(case)]
     ready = tuple(place.place for place, verdict in verdicts if verdict is None)
     obstacles = [verdict for _, verdict in verdicts if verdict is not None]
     if ready or not obstacles:
-        count = len(lacking(case))
-        todo = "" if rotation.proven_at else "prove it, then "
+        todo = ["" if rotation.proven_at else "prove it", _put(ready)]
         return Deliver(
             Reason.ISSUED,
-            f"{rotation.successor} is issued: {todo}put it to {count} place(s)",
+            f"{rotation.successor} is issued: {', then '.join(filter(None, todo))}",
             places=ready,
         )
     stop = next((verdict for verdict in obstacles if isinstance(verdict, Stop)), None)
@@ -171,8 +173,11 @@ def deliver(case: Case) -> Deliver | Stop | Wait | None:
     )
 
 
-def lost_secret(case: Case) -> Name | Wait | None:
-    """Line 7: the secret died with a process; the key is given up only if no place may have it."""
+def lost_secret(case: Case) -> Name | Stop | Wait | None:
+    """Line 7: the secret died with a process; the key is given up only if no place may have it.
+
+    Nor if a place ever got it: its readers may have it still, whatever the place serves since.
+    """
     if not is_owed(case):
         return None
     key_id = case.open.successor
@@ -185,18 +190,58 @@ def lost_secret(case: Case) -> Name | Wait | None:
             " it: nothing is undone until that can be read",
             case.now + case.timing.settle,
         )
+    place = next((p for p in our_places(case) if p.delivered_at is not None), None)
+    if place is not None:
+        return Stop(
+            Reason.SINK_CONFLICT,
+            f"{place.place} got {key_id} and was changed by somebody since, and its secret is"
+            " nowhere else. Put the value back that it had, or end this rotation with"
+            f" `rotator close {case.user} --reason …`",
+        )
+    dead = heir_is_dead(case)
+    why = "is not Active any more" if dead else "lost its secret with the process that issued it"
     return Name(
         Reason.UNDELIVERED,
-        f"the secret of {key_id} died with the process that issued it, and no place has it",
+        f"{key_id} {why}, and no place has it",
         key_id=key_id,
         title=Title.UNDELIVERED,
     )
 
 
 def _at_hand(case: Case) -> bool:
-    """Whether the successor's secret is in memory, or can be read back from a place."""
+    """Whether the successor's secret is in memory, or can be read back from a place.
+
+    That of a dead key is worth nothing.
+    """
     successor = case.open.successor
+    if heir_is_dead(case):
+        return False
     return case.secret_at_hand or any(served(place) == successor for place in our_places(case))
+
+
+def _ailing(case: Case) -> Wait | None:
+    """The successor was seen Inactive, or not at all, and it is not sure yet that it is dead."""
+    heir = case.key(case.open.successor)
+    if heir is None or heir.is_active:
+        return None
+    sure_at = (heir.missing_since or heir.status_since) + case.timing.settle
+    state = f"is {heir.status}" if heir.is_listed else "is not listed"
+    return Wait(
+        Reason.HEIR, f"{heir.key_id} {state}: it is put nowhere before that is settled", sure_at
+    )
+
+
+def _nowhere(case: Case) -> Stop | Wait | None:
+    """Nothing is left to prove or to put, and yet no place that a policy names has it."""
+    if case.open.proven_at is None or lacking(case):
+        return None
+    return standing_stop(case) or Wait(
+        Reason.SINK, "no place is known that the successor could be put to"
+    )
+
+
+def _put(places: tuple[Place, ...]) -> str:
+    return f"put it to {listing(list(map(str, places)))}" if places else ""
 
 
 def _proof_backs_off(case: Case) -> Wait | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotator.judgement.delivering import deliver
@@ -28,26 +27,36 @@ def hard_doubt(case: Case) -> Wait | None:
 
 def soft_doubt(case: Case) -> Action | None:
     """No whole listing, or a request whose outcome is not known: only what mends goes on."""
-    wait = _unlisted(case) or _unsettled(case)
+    wait = _told(case) or _unlisted(case) or _unsettled(case)
     return wait and (_mends(case) or wait)
 
 
-def settled_at(case: Case) -> datetime | None:
-    """When the effect of every request without an outcome will have shown, if it is to come."""
-    ends = [intent.timeout_at + case.timing.settle for intent in case.intents]
-    latest = max(ends, default=case.now)
-    return latest if latest > case.now else None
+def settled_at(case: Case, seen_at: datetime) -> datetime | None:
+    """When the effect of every request without an outcome will have shown, if it is to come.
+
+    None where what was seen at `seen_at` shows it already. What counts is when one looked, not
+    when one decides: a listing that was made before the end of the wait proves no absence.
+    """
+    latest = max((intent.timeout_at + case.timing.settle for intent in case.intents), default=None)
+    return None if latest is None or latest <= seen_at else latest
+
+
+def _told(case: Case) -> Wait | None:
+    """A soft doubt that whoever observed has told (the hard ones were judged before)."""
+    for doubt in case.doubts:
+        return Wait(doubt.reason, doubt.message, doubt.until)
+    return None
 
 
 def _unlisted(case: Case) -> Wait | None:
     if case.listed_at is not None:
         return None
-    why = next((doubt.message for doubt in case.doubts), "the keys were not listed")
-    return Wait(Reason.AWS_UNAVAILABLE, why, case.now + case.timing.settle)
+    return Wait(Reason.AWS_UNAVAILABLE, "the keys were not listed", case.now + case.timing.settle)
 
 
 def _unsettled(case: Case) -> Wait | None:
-    until = settled_at(case)
+    assert case.listed_at is not None
+    until = settled_at(case, case.listed_at)
     if until is None:
         return None
     last = max(case.intents, key=lambda intent: intent.timeout_at)
@@ -60,10 +69,13 @@ def _unsettled(case: Case) -> Wait | None:
 
 
 def _mends(case: Case) -> Reactivate | Deliver | None:
-    """Reactivating what we switched off, and putting the recorded successor again."""
-    if any(intent.step is Step.REACTIVATE for intent in case.intents):
-        return None
-    for action in (late_evidence(case), deliver(replace(case, intents=()))):
-        if isinstance(action, Reactivate | Deliver):
-            return action
-    return None
+    """Reactivating what we switched off, and putting the recorded successor again.
+
+    A reactivation that was asked for is looked at again after its own wait, and not before.
+    """
+    revived = late_evidence(case)
+    asked = any(intent.step is Step.REACTIVATE for intent in case.intents)
+    if isinstance(revived, Reactivate) and not asked:
+        return revived
+    put = deliver(case)
+    return put if isinstance(put, Deliver) else None

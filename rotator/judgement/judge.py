@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
-from rotator.judgement.beginning import begin
+from rotator.judgement.beginning import begin, vanished
 from rotator.judgement.delivering import deliver, lost_secret, unanswered_create
 from rotator.judgement.doubt import hard_doubt, soft_doubt
 from rotator.judgement.late import late_evidence
-from rotator.judgement.leaving import TITLES, may_go, patient, rested, stays
+from rotator.judgement.leaving import may_go, patient, rested, rule_of, stays
 from rotator.judgement.noticing import noticed, user_gone
 from rotator.judgement.orders import ordered
 from rotator.judgement.stops import standing_stop
@@ -61,7 +61,7 @@ def _without_rotation(case: Case) -> Action | None:
 
 
 def _over(case: Case) -> Close | Wait | None:
-    """Nobody leaves any more: the rotation has done its work, or somebody else did it."""
+    """Nobody leaves, or the leaver is gone: the rotation has done its work, or somebody did."""
     rotation = case.open
     if rotation.leaving is None:
         return Close(Reason.COMPLETED, "delivered to every place", outcome=Outcome.COMPLETED)
@@ -69,14 +69,8 @@ def _over(case: Case) -> Close | Wait | None:
     if leaver is not None and leaver.is_listed:
         return None
     asked = any(intent.step is Step.DELETE for intent in case.intents)
-    if leaver is not None and leaver.missing_since is not None and not asked:
-        sure_at = leaver.missing_since + case.timing.settle
-        if case.listed_at is None or case.listed_at < sure_at:
-            return Wait(
-                Reason.SETTLING,
-                f"{leaver.key_id} is not listed; it counts as gone {moment(sure_at)}",
-                sure_at,
-            )
+    if leaver is not None and not asked and (settling := vanished(case, leaver)):
+        return settling
     outcome = ended(rotation) if asked or rotation.title else Outcome.BY_HAND
     return Close(Reason(outcome.value), f"{rotation.leaving} is gone from IAM", outcome=outcome)
 
@@ -86,7 +80,7 @@ def _leave(case: Case) -> Action:
     rotation = case.open
     leaver = case.key(rotation.leaving)
     assert leaver is not None
-    rule = TITLES.get(rotation.right) if rotation.right else None
+    rule = rule_of(rotation)
     gates = rule.gates if rule else doors.ALL
     stop = standing_stop(case) if gates is doors.ALL else None
     if stop is not None:
@@ -113,7 +107,7 @@ def _deactivate(case: Case, leaver: AccessKey) -> Deactivate:
     evidence = {key.key_id: key.last_use for key in case.listed}
     why = [used(leaver.last_use, case.now)]
     if rotation.successor is not None:
-        why.append(f"{rotation.successor} serves every place")
+        why.append(f"every place serves {rotation.successor}")
     reason = Reason.GRACE_OVER if title is Title.PREDECESSOR else Reason(title.value)
     return Deactivate(
         reason,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.judgement.leaving import TITLES
+from rotator.judgement.leaving import heir_is_dead, is_waived, rule_of
 from rotator.judgement.presence import our_places, served, written_by_another
 from rotator.judgement.wording import moment, used
 from rotator.model import (
@@ -22,8 +22,6 @@ from rotator.model import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rotator.model import AccessKey, Case, PlaceState, Rotation
 
 __all__ = ["late_evidence"]
@@ -32,11 +30,14 @@ __all__ = ["late_evidence"]
 def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
     """Line 3: reactivate what we switched off; then a hold or a stop says why."""
     rotation = case.rotation
-    if rotation is None or rotation.right not in TITLES:
+    if rotation is None:
         return None
     if rotation.right is Title.ORPHAN:
         return _orphan_in_use(case, rotation)
-    if not TITLES[rotation.right].late or rotation.now:
+    if rotation.right is None:
+        return _successor_gone(case, rotation)
+    rule = rule_of(rotation)
+    if rule is None or not rule.late or is_waived(rotation):
         return None
     return (
         _successor_gone(case, rotation)
@@ -48,28 +49,27 @@ def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
 def _orphan_in_use(case: Case, rotation: Rotation) -> Reactivate | Close | None:
     """Somebody holds what we took for an orphan: it is theirs, and was never ours to delete."""
     key = case.key(rotation.leaver)
-    if key is None:
+    is_used = key is not None and key.is_listed and isinstance(key.last_use, UsedAt)
+    if key is None or not (is_used or _active_again(case, rotation, key)):
         return None
-    if key.is_active and (isinstance(key.last_use, UsedAt) or _active_again(case, rotation)):
-        return Close(
-            Reason.NO_EFFECT,
-            f"{key.key_id} is in use or was reactivated: it is no orphan, and is left alone",
-            outcome=Outcome.NO_EFFECT,
-        )
-    if isinstance(key.last_use, UsedAt) and _we_switched_off(case, rotation, key):
+    if _we_switched_off(case, rotation, key):
         return Reactivate(
             Reason.USED_AFTER_ALL,
             f"{key.key_id} was {used(key.last_use, case.now)}: it is no orphan",
             key_id=key.key_id,
         )
-    return None
+    return Close(
+        Reason.NO_EFFECT,
+        f"{key.key_id} was used, or switched by somebody: it is no orphan, and is left alone",
+        outcome=Outcome.NO_EFFECT,
+    )
 
 
 def _successor_gone(case: Case, rotation: Rotation) -> Reactivate | Stop | None:
-    heir = case.key(rotation.successor)
-    delivered = any(place.delivered_at is not None for place in case.places)
-    if rotation.successor is None or not delivered or not _is_dead(case, rotation, heir):
+    delivered = any(place.delivered_at is not None for place in our_places(case))
+    if rotation.successor is None or not delivered or not heir_is_dead(case):
         return None
+    heir = case.key(rotation.successor)
     state = "was deleted" if heir is None or not heir.is_listed else f"is {heir.status}"
     why = f"the successor {rotation.successor} {state}, and places serve it"
     leaver = case.key(rotation.leaving)
@@ -82,16 +82,6 @@ def _successor_gone(case: Case, rotation: Rotation) -> Reactivate | Stop | None:
         f"{why}: its readers are down. Reactivate it in IAM; or end this rotation with"
         f" `rotator close {case.user} --reason …`, and `rotator rotate {case.user}`",
     )
-
-
-def _is_dead(case: Case, rotation: Rotation, heir: AccessKey | None) -> bool:
-    """Gone or not Active in two complete listings, `settle` apart."""
-    if case.listed_at is None or rotation.issued_at is None:
-        return False
-    if heir is None:
-        return rotation.successor in case.former
-    since = heir.missing_since or (None if heir.is_active else heir.status_since)
-    return since is not None and since + case.timing.settle <= case.listed_at
 
 
 def _used_after_all(case: Case, rotation: Rotation) -> Reactivate | None:
@@ -151,12 +141,14 @@ def _we_switched_off(case: Case, rotation: Rotation, key: AccessKey) -> bool:
     )
 
 
-def _active_again(case: Case, rotation: Rotation) -> bool:
-    at: datetime | None = rotation.deactivated_at
+def _active_again(case: Case, rotation: Rotation, key: AccessKey) -> bool:
+    """Active so long after it was switched off that the listing is no stale one."""
+    at = rotation.deactivated_at
     return (
-        at is not None
+        key.is_active
+        and at is not None
         and case.listed_at is not None
-        and (case.listed_at >= at + case.timing.settle)
+        and case.listed_at >= at + case.timing.settle
     )
 
 

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
 from rotator.judgement.presence import has, may_have, our_places
-from rotator.judgement.wording import moment, span, used
+from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
-    KeyStatus,
-    NeverUsed,
     Reason,
     Title,
     Unreadable,
@@ -29,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from rotator.model import AccessKey, Case, PlaceState
+    from rotator.model import AccessKey, Case, PlaceState, Rotation
 
 __all__ = [
     "TITLES",
+    "heir_is_dead",
     "heir_serves",
     "in_use_by_us",
     "is_waived",
@@ -40,6 +39,7 @@ __all__ = [
     "patient",
     "quiet_at",
     "rested",
+    "rule_of",
     "stays",
     "title_of",
 ]
@@ -55,6 +55,7 @@ class Rule:
         rest: how long it is known Inactive before it is deleted.
         gates: which gates stand before its doors.
         late: late evidence (used after all, its heir gone) brings it back.
+        waivable: a person's word (`--now`, `--contain-first`) waives P1 for it.
     """
 
     heir: bool = False
@@ -64,6 +65,7 @@ class Rule:
     rest: Callable[[Case], timedelta] = lambda _: timedelta(0)
     gates: tuple[doors.GateEntry, ...] = doors.FEW
     late: bool = False
+    waivable: bool = False
 
 
 def _recovery(case: Case) -> timedelta:
@@ -98,41 +100,61 @@ def title_of(case: Case, key: AccessKey) -> Title | None:
     return rotation.right
 
 
+def rule_of(rotation: Rotation) -> Rule | None:
+    """What the title of an open rotation asks for; None where it has none, or an unknown one."""
+    return TITLES.get(rotation.right) if rotation.right else None
+
+
 def may_go(case: Case, key: AccessKey) -> bool:
     """The only guard before the only two calls that harm: a title, no reader, and an heir."""
     title = title_of(case, key)
     rule = TITLES.get(title) if title else None
-    return (
-        rule is not None
-        and (
-            is_waived(case)
-            or not any(may_have(place, key.key_id, case) for place in our_places(case))
+    return rule is not None and (
+        is_waived(case.open)
+        or (
+            not any(may_have(place, key.key_id, case) for place in our_places(case))
+            and (not rule.heir or heir_serves(case))
         )
-        and (not rule.heir or is_waived(case) or heir_serves(case))
     )
 
 
-def is_waived(case: Case) -> bool:
-    """Whether a person's word for this one key waived P1 (`--now`, `--contain-first`)."""
-    return case.rotation is not None and case.rotation.now
+def is_waived(rotation: Rotation) -> bool:
+    """Whether a person's word waived P1, for a title that a person's word gave."""
+    rule = rule_of(rotation)
+    return rotation.now and rule is not None and rule.waivable
 
 
 def heir_serves(case: Case) -> bool:
-    """Whether the successor is Active, proven, and in every place that belongs to the user."""
-    heir = case.key(case.rotation.successor) if case.rotation else None
+    """Whether the successor is Active, proven, and in every place that belongs to the user.
+
+    A user without any place has no heir either: nobody could read it.
+    """
+    heir = case.key(case.open.successor)
+    places = our_places(case)
     return (
         heir is not None
         and heir.is_active
-        and case.rotation is not None
-        and case.rotation.proven_at is not None
-        and all(has(place, heir.key_id) for place in our_places(case))
+        and case.open.proven_at is not None
+        and bool(places)
+        and all(has(place, heir.key_id) for place in places)
     )
+
+
+def heir_is_dead(case: Case) -> bool:
+    """Whether two complete listings, `settle` apart, show the successor gone or not Active."""
+    rotation = case.open
+    heir = case.key(rotation.successor)
+    if case.listed_at is None:
+        return False
+    if heir is None:
+        return rotation.successor in case.former
+    since = heir.missing_since or (None if heir.is_active else heir.status_since)
+    return since is not None and since + case.timing.settle <= case.listed_at
 
 
 def stays(case: Case, key: AccessKey) -> Wait:
     """Why `may_go` says no, as a sentence: the heir first, then the places."""
-    rotation = case.open
-    rule = TITLES.get(rotation.right) if rotation.right else None
+    rotation, rule = case.open, rule_of(case.open)
     soon = case.now + case.timing.settle
     if rule is None:
         return Wait(Reason.HEIR, f"{key.key_id} stays: no known title says that it may go", soon)
@@ -144,10 +166,14 @@ def stays(case: Case, key: AccessKey) -> Wait:
             " proven",
             soon,
         )
-    place = next((p for p in our_places(case) if may_have(p, key.key_id, case)), None) or next(
-        p for p in our_places(case) if heir is None or not has(p, heir.key_id)
-    )
-    return Wait(Reason.SINK, f"{key.key_id} stays: {place.place} {_why_in_doubt(place)}", soon)
+    for place in our_places(case):
+        if may_have(place, key.key_id, case):
+            return Wait(
+                Reason.SINK, f"{key.key_id} stays: {place.place} {_why_in_doubt(place)}", soon
+            )
+    without = [str(p.place) for p in our_places(case) if heir is None or not has(p, heir.key_id)]
+    where = f"not in {listing(without)}" if without else "in no place that is known"
+    return Wait(Reason.SINK, f"{key.key_id} stays: {rotation.successor} is {where}", soon)
 
 
 def patient(case: Case, key: AccessKey) -> Wait | None:
@@ -157,6 +183,7 @@ def patient(case: Case, key: AccessKey) -> Wait | None:
     rule = TITLES[title]
     return (
         (_grace(case, key) if rule.grace else None)
+        or _unknown_use(case, key)
         or (_quiet(case, key) if rule.quiet else None)
         or (_first_use(case, key) if rule.first_use else None)
     )
@@ -167,17 +194,16 @@ def rested(case: Case, key: AccessKey) -> Wait | None:
     rotation = case.open
     title = title_of(case, key)
     assert title is not None
-    if isinstance(key.last_use, UseUnknown):
-        return _unknown_use(case, key)
     off_at = max(key.status_since, rotation.deactivated_at or key.status_since)
-    since = max(off_at, rotation.blocked_at or off_at)
+    since, rest = max(off_at, rotation.blocked_at or off_at), TITLES[title].rest(case)
     if isinstance(key.last_use, UsedAt) and key.last_use.at > off_at + case.timing.settle:
-        since = max(since, key.last_use.at)
-    until = since + TITLES[title].rest(case)
-    if rotation.promised_at is not None and not rotation.now:
+        # Somebody had it on in between: it rests anew, and a title that asks for none does so too.
+        since, rest = max(since, key.last_use.at), max(rest, case.timing.orphan_age)
+    until = since + rest
+    if rotation.promised_at is not None and not is_waived(rotation):
         until = max(until, rotation.promised_at)
-    if key.status is KeyStatus.INACTIVE and until <= case.now:
-        return None
+    if until <= case.now:
+        return _unknown_use(case, key)
     reason = Reason.ORPHAN_AGE if title is Title.ORPHAN else Reason.RECOVERY
     return Wait(
         reason,
@@ -189,8 +215,9 @@ def rested(case: Case, key: AccessKey) -> Wait | None:
 
 def _grace(case: Case, key: AccessKey) -> Wait | None:
     rotation, policy = case.open, case.terms
-    start = rotation.delivered_at
-    assert start is not None
+    assert rotation.delivered_at is not None
+    put_at = (place.delivered_at for place in our_places(case))
+    start = max([rotation.delivered_at, *filter(None, put_at)])
     until = _clock(case, key, start) + policy.grace_period
     if until <= case.now:
         return None
@@ -205,8 +232,6 @@ def _grace(case: Case, key: AccessKey) -> Wait | None:
 
 def _quiet(case: Case, key: AccessKey) -> Wait | None:
     policy = case.terms
-    if isinstance(key.last_use, UseUnknown):
-        return _unknown_use(case, key)
     if in_use_by_us(case, key):
         return Wait(
             Reason.NOT_QUIET,
@@ -241,8 +266,8 @@ def _first_use(case: Case, key: AccessKey) -> Wait | None:
     assert heir is not None
     if not policy.require_first_use or _long_unused(case, key) or in_use_by_us(case, heir):
         return None
-    if isinstance(heir.last_use, UseUnknown):
-        return _unknown_use(case, heir)
+    if unknown := _unknown_use(case, heir):
+        return unknown
     own_use_at = rotation.own_use_at or heir.created_at
     if isinstance(heir.last_use, UsedAt) and heir.last_use.at > own_use_at + case.timing.grain:
         return None
@@ -254,16 +279,17 @@ def _first_use(case: Case, key: AccessKey) -> Wait | None:
 
 
 def _long_unused(case: Case, key: AccessKey) -> bool:
-    if isinstance(key.last_use, UseUnknown):
-        return False
-    last = key.created_at if isinstance(key.last_use, NeverUsed) else key.last_use.at
+    last = key.last_use.at if isinstance(key.last_use, UsedAt) else key.created_at
     return last + case.terms.unused_after <= case.now
 
 
-def _unknown_use(case: Case, key: AccessKey) -> Wait:
+def _unknown_use(case: Case, key: AccessKey) -> Wait | None:
+    """No key is harmed whose last use could not be read, whatever its title asks for (P6)."""
+    if not isinstance(key.last_use, UseUnknown):
+        return None
     return Wait(
         Reason.LAST_USE_UNKNOWN,
-        f"{key.key_id} stays as it is: {used(key.last_use, case.now)}, and not knowing is not"
+        f"nothing leaves: of {key.key_id} {used(key.last_use, case.now)}, and not knowing is not"
         " the same as not used",
         case.now + case.timing.settle,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.judgement.delivering import lacking
-from rotator.judgement.leaving import TITLES
+from rotator.judgement.delivering import lacking, named
+from rotator.judgement.doubt import settled_at
+from rotator.judgement.leaving import rule_of
 from rotator.judgement.presence import our_places, served
 from rotator.judgement.wording import moment
 from rotator.model import (
@@ -45,10 +46,15 @@ def noticed(case: Case) -> Record | None:
 
 
 def user_gone(case: Case) -> Close | None:
-    """Two complete listings, `settle` apart, lack the UserId: there is nothing left to rotate."""
+    """Two complete listings, `settle` apart, lack the UserId: there is nothing left to rotate.
+
+    A request that is not settled keeps even this from being concluded.
+    """
     if case.rotation is None or case.user_missing_since is None or case.users_listed_at is None:
         return None
     if case.users_listed_at < case.user_missing_since + case.timing.settle:
+        return None
+    if settled_at(case, case.users_listed_at) is not None:
         return None
     return Close(
         Reason.GONE,
@@ -83,10 +89,13 @@ def _reached(case: Case) -> Record | None:
 
 
 def _delivered(case: Case) -> Record | None:
+    """Every place has it, as far as all of them are known: a part must never look like all."""
     rotation = case.open
+    if case.place_problem is not None or case.doubts:
+        return None
     if rotation.kind is Kind.LEAVE or rotation.successor is None or rotation.delivered_at:
         return None
-    if rotation.proven_at is None or lacking(case) or not our_places(case):
+    if rotation.proven_at is None or lacking(case) or not named(case):
         return None
     return Record(Reason.SEEN, f"{rotation.successor} is in every place: grace starts", Delivered())
 
@@ -94,12 +103,12 @@ def _delivered(case: Case) -> Record | None:
 def _switched_off(case: Case) -> Record | None:
     rotation = case.open
     leaver = case.key(rotation.leaving)
-    title = rotation.right
-    if leaver is None or title not in TITLES or rotation.deactivated_at is not None:
+    rule = rule_of(rotation)
+    if leaver is None or rule is None or rotation.deactivated_at is not None:
         return None
-    if leaver.status is not KeyStatus.INACTIVE or not leaver.is_listed:
+    if leaver.status is not KeyStatus.INACTIVE or not leaver.is_listed or case.listed_at is None:
         return None
-    if TITLES[title].heir and rotation.delivered_at is None:
+    if rule.heir and rotation.delivered_at is None:
         return None
     return Record(
         Reason.SEEN,
@@ -125,6 +134,6 @@ def _switched_on(case: Case) -> Record | None:
     return Record(
         Reason.SEEN if ours else Reason.REACTIVATED,
         f"{leaver.key_id} is Active again"
-        + ("" if ours else ", by a person's hand: the user is held until `rotator release`"),
+        + ("" if ours else f", by a person's hand: held until `rotator release {case.user}`"),
         SwitchedOn(leaver.key_id, None if ours else Reason.REACTIVATED),
     )

@@ -65,6 +65,8 @@ def _rotate(case: Case, order: Order) -> Action | None:
 def _why_not_rotate(case: Case, order: Order) -> Obey | None:
     """What a person must do first, where a rotation cannot be begun."""
     rotation = case.rotation
+    if order.compromised or order.contain_first:
+        return _refuse(order, "this version knows no `--compromised`: nothing was done")
     if rotation is not None:
         return _refuse(
             order,
@@ -77,7 +79,7 @@ def _why_not_rotate(case: Case, order: Order) -> Obey | None:
         return _refuse(order, f"the user is held; first `rotator release {case.user}`")
     if not case.enforced and not order.enforce:
         return _refuse(order, "the policy only observes this user; say `--enforce` to act")
-    if order.key_id is not None and case.key(order.key_id) is None:
+    if order.key_id is not None and order.key_id not in {key.key_id for key in case.listed}:
         return _refuse(order, f"{order.key_id} is no key of this user")
     if len(case.listed) >= KEYS_MAX:
         keys = ", ".join(f"{key.key_id} ({key.status})" for key in case.listed)
@@ -108,12 +110,12 @@ def _begin(case: Case, order: Order) -> Action:
 
 def _rollback(case: Case, order: Order) -> Action:
     rotation = case.rotation
-    leaver = case.key(rotation.leaving) if rotation else None
+    leaver = case.key(rotation.predecessor) if rotation else None
     if rotation is None or rotation.predecessor is None:
-        return _refuse(order, "no rotation is open: there is nothing to roll back")
+        return _refuse(order, "no rotation is open that replaces a key: nothing to roll back")
     if leaver is None or not leaver.is_listed:
         return _refuse(
-            order, f"{rotation.leaving} was deleted, and a deleted key cannot be revived"
+            order, f"{rotation.predecessor} was deleted, and a deleted key cannot be revived"
         )
     if leaver.is_active:
         return Obey(

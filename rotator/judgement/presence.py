@@ -86,9 +86,12 @@ def made_by_us(case: Case, key_id: str) -> bool:
 
 
 def _written_since(place: PlaceState, moment: datetime | None) -> bool:
-    """Whether a place shows that somebody else than us wrote it after a moment."""
+    """Whether a place shows that somebody else than us wrote it since a moment.
+
+    IAM tells whole seconds, so a writing in the same second may be the later one.
+    """
     at = place.reading.at if isinstance(place.reading, WrittenAt) else None
-    return at is not None and at != place.written_at and (moment is None or at > moment)
+    return at is not None and at != place.written_at and (moment is None or at >= moment)
 
 
 def _created_at(case: Case, key_id: str) -> datetime | None:

@@ -34,8 +34,8 @@ def _policy_unclear(case: Case) -> Stop | None:
         case Contested(policies):
             return Stop(
                 Reason.POLICY_UNCLEAR,
-                f"more than one policy selects this user ({listing(sorted(policies))}), so none acts:"
-                " narrow one of them, or exclude the user from it",
+                f"more than one policy selects this user ({listing(sorted(policies))}), so none"
+                " acts: narrow one of them, or exclude the user from it",
             )
         case Excluded(policy, why) if is_open:
             return Stop(

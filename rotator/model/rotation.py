@@ -148,8 +148,11 @@ class Rotation:
 
     @property
     def leaving(self) -> str | None:
-        """The key that goes out of service in this rotation, if one does."""
-        return self.leaver or self.predecessor
+        """The key that goes out of service in this rotation, if one does.
+
+        A title is one key's: with one on record only its leaver can go, and no predecessor.
+        """
+        return self.predecessor if self.title is None else self.leaver
 
     @property
     def right(self) -> Title | None:

@@ -1,0 +1,1 @@
+"""The judgement: tables of single decisions, and promises over all small worlds."""
