@@ -5,6 +5,7 @@ which of its uses IAM shows already.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ class _Record:
     key: AccessKey
     user: User | None
     status: str
-    turns: list[tuple[datetime, bool]]
+    turns: list[tuple[float, bool]]
     uses: list[Use] = field(default_factory=list)
     seeded: bool = False
 
@@ -90,7 +91,8 @@ class _Record:
 class KeyLedger:
     """Knows of every key ever seen: is it accepted now, and what does IAM say of its last use?
 
-    `note` must be called after whatever may have made, changed or deleted a key.
+    `note` must be called after whatever may have made, changed or deleted a key. What takes effect
+    when is measured in real time, so that a clock that is set back kills no key.
     """
 
     def __init__(self, clock: Clock, timing: Timing) -> None:
@@ -101,38 +103,42 @@ class KeyLedger:
     def enter(self, key: AccessKey, user: User, last_use: Use | None) -> None:
         """Enter a seeded key: it has always been usable, and its last use is long known."""
         usable = key.status == "Active"
-        turns = [(datetime.min.replace(tzinfo=UTC), usable)]
+        turns = [(0.0, usable)]
         uses = [last_use] if last_use else []
         self._records[key.access_key_id] = _Record(key, user, key.status, turns, uses, seeded=True)
 
     def note(self, keys: dict[str, tuple[AccessKey, IAMBackend]]) -> None:
         """Compare with the keys that there are now, and date what is new, changed or gone."""
-        now = self._clock.now()
+        now = time.monotonic()
+        revoked_at = now + self._timing.revoke_delay.total_seconds()
         for key_id, (key, home) in keys.items():
             record = self._records.get(key_id)
             if record is None:
-                # A session's key is usable at once: it is signed, not replicated.
-                delay = self._timing.new_key_delay if key.user_name else timedelta(0)
-                user = home.users.get(key.user_name) if key.user_name else None
-                turns = [(now + delay, key.status == "Active")]
-                self._records[key_id] = _Record(key, user, key.status, turns)
+                self._records[key_id] = self._first_seen(key, home, now)
             elif record.status != key.status:
                 record.status = key.status
-                record.turns.append((now + self._timing.revoke_delay, key.status == "Active"))
+                record.turns.append((revoked_at, key.status == "Active"))
         for key_id in self._records.keys() - keys.keys():
             record = self._records[key_id]
             if record.status != "Deleted":
                 record.status = "Deleted"
-                record.turns.append((now + self._timing.revoke_delay, False))
+                record.turns.append((revoked_at, False))
 
     def accepted(self, key_id: str) -> AccessKey | None:
         """The key, if the data plane accepts it now."""
         record = self._records.get(key_id)
         if record is None:
             return None
-        now = self._clock.now()
+        now = time.monotonic()
         past = [usable for at, usable in record.turns if at <= now]
         return record.key if past and past[-1] else None
+
+    def _first_seen(self, key: AccessKey, home: IAMBackend, now: float) -> _Record:
+        if key.user_name is None:
+            # A session's key is usable at once: it is signed, not replicated.
+            return _Record(key, None, key.status, [(now, True)])
+        turns = [(now + self._timing.new_key_delay.total_seconds(), key.status == "Active")]
+        return _Record(key, home.users.get(key.user_name), key.status, turns)
 
     def owner(self, key_id: str) -> User | None:
         """The user whom a key was made for, also when the key is gone; a session's has none."""

@@ -88,7 +88,7 @@ class TestSigningKey:
     def test_new_key_is_refused_for_a_while(self, aws: LocalAws, new_key: NewKey) -> None:
         """A new key is InvalidClientTokenId for 3 to 15 s (observed, many times)."""
         aws.plant({"users": [{"name": "ci"}]})
-        aws.settings(new_key_delay="200ms")
+        aws.settings(new_key_delay="1s")
         sts = aws.client("sts", **new_key("ci"))
 
         at_first = code_of(sts.get_caller_identity)
@@ -102,7 +102,7 @@ class TestSigningKey:
         """A key that was deleted still signs for 3 to 4 s (observed, December 2025)."""
         iam = aws.client("iam")
         aws.plant({"users": [{"name": "ci"}]})
-        aws.settings(revoke_delay="400ms")
+        aws.settings(revoke_delay="1s")
         key = new_key("ci")
         sts = aws.client("sts", **key)
         change = {"UserName": "ci", "AccessKeyId": key["aws_access_key_id"]}
