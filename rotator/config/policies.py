@@ -1,0 +1,233 @@
+"""One entry of `policies`, defaults filled in, to a Policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import TYPE_CHECKING
+
+from rotator.config.checking import expect_fields, expect_items, field_names, take
+from rotator.config.digests import digest
+from rotator.config.models import (
+    LimitsSection,
+    PolicySection,
+    ScheduleSection,
+    SelectorSection,
+    WindowSection,
+)
+from rotator.config.places import (
+    refuse_same_places,
+    refuse_shared_place,
+    refuse_unknown_account,
+    refuse_unreadable,
+    sink_spec,
+)
+from rotator.config.tree import Fields, Items, Node, Scalar, quoted
+from rotator.model import (
+    Cron,
+    Every,
+    Exclusion,
+    Limits,
+    Mode,
+    Policy,
+    Schedule,
+    Selector,
+    SinkSpec,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from rotator.config.faults import Faults
+    from rotator.config.models import UsersSection
+    from rotator.config.tables import Tables
+
+__all__ = ["policy_from"]
+
+_GLOB = frozenset("*?[")
+_SELECTOR_FIELDS = tuple(SelectorSection.model_fields)
+_EVERY_DAY = frozenset(range(7))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a policy is held against: installed types, account names, values from `${…}`."""
+
+    tables: Tables
+    accounts: Collection[str]
+    secrets: frozenset[str]
+
+
+def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
+    """The policy; where something about it is wrong, that is in `faults`, and it is no use."""
+    fields = take(PolicySection, node, faults).fields
+    accounts = _accounts(node, fields, around.accounts, faults)
+    _refuse_empty_selectors(node, faults)
+    policy = Policy(
+        name=fields.name,
+        description=fields.description or "",
+        mode=Mode(fields.mode),
+        include=tuple(map(_selector, fields.users.include)),
+        exclude=_exclusions(fields.users),
+        enforce_only=_optional_selectors(fields.enforce_only),
+        accounts=accounts,
+        schedule=_schedule(node, fields.schedule, faults),
+        window=_window(node, fields.window, faults),
+        rotate_after=fields.rotate_after,
+        max_age=fields.max_age,
+        grace_period=fields.grace_period,
+        quiet_period=fields.quiet_period,
+        require_first_use=fields.require_first_use,
+        recovery_period=fields.recovery_period,
+        provision=fields.provision,
+        limits=_limits(fields.limits),
+        sinks=_sinks(node, around, faults, one_account=len(accounts) == 1),
+    )
+    return replace(policy, digest=digest(policy, secrets=around.secrets))
+
+
+def _accounts(
+    node: Fields, fields: PolicySection, known: Collection[str], faults: Faults
+) -> tuple[str, ...]:
+    given = node.get("accounts")
+    if given is None and len(known) > 1:
+        names = ", ".join(map(quoted, known))
+        faults.add(node.mark, f"a policy needs `accounts` where there are several: {names}")
+    if isinstance(given, Items):
+        seen: set[object] = set()
+        for item in given:
+            if not isinstance(item, Scalar) or not isinstance(item.value, str):
+                continue
+            refuse_unknown_account(item, known, faults)
+            if item.value in seen:
+                faults.add(item.mark, f"{quoted(item.value)} is named twice")
+            seen.add(item.value)
+    return tuple(fields.accounts if fields.accounts is not None else known)
+
+
+def _refuse_empty_selectors(node: Fields, faults: Faults) -> None:
+    users = node.get("users")
+    lists = [node.get("enforce_only")]
+    if isinstance(users, Fields):
+        lists += [users.get("include"), users.get("exclude")]
+    names = ", ".join(map(quoted, _SELECTOR_FIELDS))
+    for entries in lists:
+        for entry in entries if isinstance(entries, Items) else ():
+            if not isinstance(entry, Fields):
+                continue
+            if entry.entries.keys().isdisjoint(field_names(SelectorSection)):
+                faults.add(entry.mark, f"a selector needs at least one of {names}")
+            tags = entry.get("tag")
+            if isinstance(tags, Fields) and not tags.entries:
+                faults.add(tags.mark, "`tag`: expected at least one tag, got an empty mapping")
+
+
+def _selector(section: SelectorSection) -> Selector:
+    return Selector(section.name, section.path, dict(section.tag or {}), section.group)
+
+
+def _optional_selectors(sections: list[SelectorSection] | None) -> tuple[Selector, ...] | None:
+    return None if sections is None else tuple(map(_selector, sections))
+
+
+def _exclusions(users: UsersSection) -> tuple[Exclusion, ...]:
+    return tuple(
+        Exclusion(
+            selector=_selector(section),
+            reason=section.reason,
+            ticket=section.ticket,
+            expires=moment_of(section.expires, UTC) if section.expires else None,
+        )
+        for section in users.exclude
+    )
+
+
+def moment_of(value: date | datetime, zone: tzinfo) -> datetime:
+    """A date as its midnight, a time without an offset as that of the clock there; in UTC."""
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    local = value if value.tzinfo else value.replace(tzinfo=zone)
+    return local.astimezone(UTC)
+
+
+def _schedule(node: Fields, section: ScheduleSection, faults: Faults) -> Schedule:
+    given = node.get("schedule")
+    if isinstance(given, Fields):
+        named = given.entries.keys() & {"every", "cron"}
+        if len(named) != 1:
+            which = "both" if named else "neither"
+            faults.add(given.mark, f"a schedule has either `every` or `cron`; this has {which}")
+        elif "timezone" in given.entries and "every" in named:
+            faults.add(given.entries["timezone"].mark, "`timezone` goes with `cron` only")
+    if section.cron is not None:
+        return Cron(section.cron, section.timezone.key if section.timezone else "UTC")
+    default = PolicySection.model_fields["schedule"].get_default()
+    return Every(section.every or default.every)
+
+
+def _window(node: Fields, section: WindowSection | None, faults: Faults) -> Window | None:
+    if section is None:
+        return None
+    given = node.get("window")
+    if isinstance(given, Fields):
+        times = given.entries.keys() & {"from", "until"}
+        if len(times) == 1:
+            missing = {"from": "until", "until": "from"}[next(iter(times))]
+            faults.add(given.mark, f"a window with `{next(iter(times))}` needs `{missing}`")
+        elif not times and "days" not in given.entries:
+            faults.add(given.mark, "a window needs `days`, or `from` and `until`")
+        elif section.opens is not None and section.opens == section.closes:
+            faults.add(
+                given.mark_of("until"),
+                "`until` is the same time as `from`; leave both out for the whole day",
+            )
+    days = _EVERY_DAY if section.days is None else section.days
+    return Window(days, section.opens, section.closes, section.timezone)
+
+
+def _limits(section: LimitsSection) -> Limits:
+    return Limits(section.issue, section.deactivate, section.delete, section.failures)
+
+
+def _sinks(
+    node: Fields, around: Surroundings, faults: Faults, *, one_account: bool
+) -> tuple[SinkSpec, ...]:
+    given = node.get("sinks")
+    nodes = expect_items("sinks", given, faults)
+    _refuse_none(node, nodes, faults)
+    mappings = [found for entry in nodes if (found := expect_fields("sinks", entry, faults))]
+    entries = [
+        (entry, spec)
+        for entry in mappings
+        if (spec := sink_spec(entry, tables=around.tables, accounts=around.accounts, faults=faults))
+    ]
+    for entry, spec in entries:
+        refuse_shared_place(
+            entry, spec, one_name=_selects_one(node), one_account=one_account, faults=faults
+        )
+    refuse_same_places(entries, faults)
+    if len(entries) == len(nodes):
+        refuse_unreadable(entries, faults)
+    return tuple(spec for _, spec in entries)
+
+
+def _refuse_none(node: Fields, nodes: tuple[Node, ...], faults: Faults) -> None:
+    mode, given = node.get("mode"), node.get("sinks")
+    enforced = isinstance(mode, Scalar) and mode.value == Mode.ENFORCE.value
+    if enforced and not nodes and (given is None or isinstance(given, Items)):
+        faults.add(given.mark if given else node.mark, "a policy that enforces needs `sinks`")
+
+
+def _selects_one(node: Fields) -> bool:
+    """Whether every `include` names the same one user."""
+    users = node.get("users")
+    include = users.get("include") if isinstance(users, Fields) else None
+    if not isinstance(include, Items):
+        return True
+    names: set[str | None] = set()
+    for entry in include:
+        name = entry.get("name") if isinstance(entry, Fields) else None
+        value = name.value if isinstance(name, Scalar) else None
+        names.add(value if isinstance(value, str) and _GLOB.isdisjoint(value) else None)
+    return len(names) == 1 and None not in names
