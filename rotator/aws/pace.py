@@ -1,0 +1,140 @@
+"""How fast an account is asked: one pair of token buckets for every caller in the process.
+
+IAM's limits are per account, shared with everyone who works in it, and not published; throttling
+is the only sign (AWS Knowledge Center, "IAM or STS API call throttling"). So the rate is low,
+halved at each throttled answer, and slowly raised again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Bucket", "Pace", "Rates"]
+
+SLOWEST = 1 / 16
+"""The part of its full rate below which no bucket is halved."""
+
+RECOVERY_SECONDS = 120.0
+"""How long a bucket takes from standing still to its full rate."""
+
+HALVING_SECONDS = 1.0
+"""Throttled answers within so much time count as one: they are one wave of requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Requests a second and how many may go at once: reads, and changes apart from them."""
+
+    reads: float = 10.0
+    reads_burst: int = 20
+    changes: float = 2.0
+    changes_burst: int = 5
+
+
+class Bucket:
+    """A token bucket whose debt is the queue: who takes is told how long to wait for it.
+
+    Safe to share between threads. `clock` is monotonic, in seconds.
+    """
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float]) -> None:
+        self._full_rate = self._rate = rate
+        self._burst = float(burst)
+        self._tokens = float(burst)
+        self._clock = clock
+        self._filled_at = clock()
+        self._halved_at = float("-inf")
+        self._lock = threading.Lock()
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second, now."""
+        with self._lock:
+            self._fill()
+            return self._rate
+
+    def take(self) -> float:
+        """Take a token, into debt if need be; the seconds after which it may be spent."""
+        with self._lock:
+            self._fill()
+            self._tokens -= 1
+            return max(0.0, -self._tokens / self._rate)
+
+    def shortfall(self) -> float:
+        """The seconds until a whole token is there; nothing is taken."""
+        with self._lock:
+            self._fill()
+            return max(0.0, (1 - self._tokens) / self._rate)
+
+    def throttled(self) -> None:
+        """Halve the rate and forget what had been saved up."""
+        with self._lock:
+            self._fill()
+            if self._filled_at - self._halved_at < HALVING_SECONDS:
+                return
+            self._halved_at = self._filled_at
+            self._rate = max(self._rate / 2, self._full_rate * SLOWEST)
+            self._tokens = min(self._tokens, 0.0)
+
+    def _fill(self) -> None:
+        now = self._clock()
+        elapsed = max(0.0, now - self._filled_at)
+        self._filled_at = now
+        self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
+        raised = self._rate + self._full_rate * elapsed / RECOVERY_SECONDS
+        self._rate = min(self._full_rate, raised)
+
+
+class Pace:
+    """The two buckets of one account; without `rates` nobody ever waits (a local AWS, tests).
+
+    A request that changes something follows the commit of its intent at once, so it never waits
+    here: `turn` is where one waits, before the intent, and `change` only takes the token.
+    """
+
+    def __init__(
+        self,
+        rates: Rates | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sleep = sleep
+        self._reads: Bucket | None = None
+        self._changes: Bucket | None = None
+        if rates is not None:
+            self._reads = Bucket(rates.reads, rates.reads_burst, clock)
+            self._changes = Bucket(rates.changes, rates.changes_burst, clock)
+
+    def read(self) -> None:
+        """Wait until one more request that only reads may go."""
+        if self._reads is not None:
+            self._wait(self._reads.take())
+
+    def turn(self) -> None:
+        """Wait until one more request that changes something could go; takes nothing."""
+        if self._changes is None:
+            return
+        while (seconds := self._changes.shortfall()) > 0:
+            self._sleep(seconds)
+
+    def change(self) -> None:
+        """Take the token of a request that changes something, without waiting for it."""
+        if self._changes is not None:
+            self._changes.take()
+
+    def throttled(self, *, change: bool) -> None:
+        """AWS said that one of our requests was too many."""
+        bucket = self._changes if change else self._reads
+        if bucket is not None:
+            bucket.throttled()
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self._sleep(seconds)

@@ -1,0 +1,241 @@
+"""Watches every request of one account: paces it, counts it, holds AWS's clock against ours.
+
+A `Wire` belongs to an account, a `Tap` to one client of botocore on it. What a tap knows of the
+request at hand is kept per thread, since clients are shared between threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from botocore.config import Config
+
+import rotator
+from rotator.aws import answers
+from rotator.aws.answers import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.client import BaseClient
+    from botocore.session import Session
+
+    from rotator import model
+    from rotator.aws.pace import Pace
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "READ_ATTEMPTS",
+    "READ_TIMEOUT",
+    "OnRequest",
+    "Tap",
+    "Wire",
+    "connect",
+    "settings",
+]
+
+OnRequest: TypeAlias = "Callable[[str, str, str], None]"
+"""Told of each request: account, action as IAM policies spell it, one word of `Result`."""
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds for making a connection."""
+
+READ_TIMEOUT = 30.0
+"""Seconds without a byte of an answer, for requests that only read."""
+
+READ_ATTEMPTS = 5
+"""How often a request that only reads is sent at most."""
+
+CONNECTIONS = 50
+"""Kept connections of one client; more threads than this are not meant to share an account."""
+
+CHANGES = frozenset({"CreateAccessKey", "DeleteAccessKey", "UpdateAccessKey"})
+"""The operations of IAM that change something."""
+
+C = TypeVar("C", bound="BaseClient")
+A = TypeVar("A")
+
+
+def settings(*, attempts: int, read_timeout: float) -> Config:
+    """The configuration of a client.
+
+    Both the number of attempts and the mode are set: what is left out here, AWS_RETRY_MODE,
+    AWS_MAX_ATTEMPTS or a profile would fill in. One attempt means sent once, whatever they say.
+    """
+    return Config(
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
+        max_pool_connections=CONNECTIONS,
+        user_agent_extra=f"rotator/{rotator.__version__}",
+    )
+
+
+def connect(
+    session: Session,
+    service: str,
+    config: Config,
+    region: str,
+    signer: model.Credential | None = None,
+) -> Any:  # noqa: ANN401 - each service has a client type of its own
+    """Make a client, which signs with the session's credentials or with `signer`.
+
+    botocore's sessions may not make two at once, and share what they have loaded.
+    """
+    with _CONNECTING:
+        return session.create_client(
+            service,
+            region_name=region,
+            config=config,
+            aws_access_key_id=signer.access_key_id if signer else None,
+            aws_secret_access_key=signer.secret_access_key.reveal() if signer else None,
+        )
+
+
+_CONNECTING = threading.Lock()
+
+
+class Wire:
+    """What the clients of one account share: its pace, its counters, the latest skew."""
+
+    def __init__(
+        self,
+        account: str,
+        *,
+        clock: Callable[[], datetime],
+        pace: Pace,
+        on_request: OnRequest,
+    ) -> None:
+        self.account = account
+        self.clock = clock
+        self.pace = pace
+        self._on_request = on_request
+        self._skew: timedelta | None = None
+
+    @property
+    def skew(self) -> timedelta | None:
+        """How far AWS's clock was ahead of ours at the latest answer; None before the first.
+
+        Exact to a second, and to half of what that answer took.
+        """
+        return self._skew
+
+    def told_time(self, date: str | None, started_at: datetime) -> None:
+        """An answer carried this `Date` header (RFC 9110, section 6.6.1)."""
+        if not date:
+            return
+        now = self.clock()
+        try:
+            theirs = parsedate_to_datetime(date)
+        except ValueError:
+            return
+        self._skew = theirs.astimezone(UTC) - (started_at + (now - started_at) / 2)
+
+    def count(self, action: str, result: Result) -> None:
+        """One request has ended."""
+        self._on_request(self.account, action, result.value)
+
+
+class Tap(Generic[C]):
+    """One client on the wire; `changed` and `read` are the only ways to use it.
+
+    Attributes:
+        client: the client, whose exceptions only `changed` and `read` may meet.
+    """
+
+    def __init__(self, wire: Wire, client: C) -> None:
+        self.client = client
+        self._wire = wire
+        self._here = _Here()
+        model = client.meta.service_model
+        self._prefix = model.signing_name
+        self._is_iam = model.service_name == "iam"
+        service = model.service_id.hyphenize()
+        events = client.meta.events
+        events.register_last(f"before-call.{service}", self._sign_agent)
+        events.register_first(f"before-send.{service}", self._begin)
+        events.register_first(f"before-parse.{service}", self._answered)
+        events.register_last(f"response-received.{service}", self._end)
+
+    def turn(self) -> None:
+        """Wait until the account's pace lets one more change go; takes nothing."""
+        self._wire.pace.turn()
+
+    def changed(self, request: Callable[[], A], doing: str, *, agent: str = "") -> A:
+        """Make a request that changes something; see `answers.changed`.
+
+        `agent` is added to the user agent of this one request, where CloudTrail shows it.
+        """
+        self._here.begin(agent)
+        try:
+            return answers.changed(request, doing, was_sent=lambda: self._here.sent)
+        finally:
+            self._close()
+
+    def read(self, request: Callable[[], A], doing: str) -> A:
+        """Make requests that only read; see `answers.read`."""
+        self._here.begin("")
+        try:
+            return answers.read(request, doing)
+        finally:
+            self._close()
+
+    def _sign_agent(self, params: Mapping[str, Any], **_: object) -> None:
+        if self._here.agent:
+            params["headers"]["User-Agent"] += f" {self._here.agent}"
+
+    def _begin(self, request: AWSPreparedRequest, event_name: str, **_: object) -> None:
+        """A request is about to be sent: wait for its turn, and note that it leaves."""
+        operation = event_name.rpartition(".")[2]
+        here = self._here
+        if self._is_iam and operation in CHANGES:
+            # A kept connection that the other side has just closed would make an unknown outcome
+            # of a request that never arrived.
+            request.headers["Connection"] = "close"
+            self._wire.pace.change()
+        elif self._is_iam:
+            self._wire.pace.read()
+        here.sent = True
+        here.open = operation
+        here.started_at = self._wire.clock()
+
+    def _answered(self, response_dict: Mapping[str, Any], **_: object) -> None:
+        """An answer has arrived, readable or not."""
+        if self._here.started_at is not None:
+            self._wire.told_time(response_dict["headers"].get("Date"), self._here.started_at)
+
+    def _end(self, parsed_response: Mapping[str, Any] | None, **_: object) -> None:
+        """One attempt is over."""
+        operation, self._here.open = self._here.open, ""
+        if not operation:
+            return
+        answer = parsed_response or {}
+        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        result = answers.result_of(status, str(answer.get("Error", {}).get("Code", "")))
+        if result is Result.THROTTLED and self._is_iam:
+            self._wire.pace.throttled(change=operation in CHANGES)
+        self._wire.count(f"{self._prefix}:{operation}", result)
+
+    def _close(self) -> None:
+        """Count the attempt whose answer could not be parsed: botocore tells of it no other way."""
+        operation, self._here.open = self._here.open, ""
+        if operation:
+            self._wire.count(f"{self._prefix}:{operation}", Result.UNKNOWN)
+
+
+class _Here(threading.local):
+    """What this thread is doing with one client."""
+
+    def __init__(self) -> None:
+        self.begin("")
+
+    def begin(self, agent: str) -> None:
+        self.agent = agent
+        self.sent = False
+        self.open = ""
+        self.started_at: datetime | None = None
