@@ -22,6 +22,7 @@ from rotator.store.schema import chains, journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import timedelta
 
     from sqlalchemy import Connection, Row
 
@@ -64,7 +65,8 @@ BOUND = (
 )
 """The columns that a hash binds, in this order for ever: a column that is added later is not."""
 
-SETTLING = (JournalOutcome.DONE, JournalOutcome.REJECTED, JournalOutcome.OBSERVED)
+_HAPPENED = (JournalOutcome.DONE, JournalOutcome.OBSERVED)
+SETTLING = (JournalOutcome.REJECTED, *_HAPPENED)
 """Outcomes after which a request is waited for no longer. Unknown is none."""
 
 FAILURES_READ_MAX = 200
@@ -101,32 +103,40 @@ def seq_max(connection: Connection) -> int:
 
 
 def unsettled(
-    connection: Connection, ref: UserRef, *, rotation_id: str | None, since: datetime
+    connection: Connection,
+    ref: UserRef,
+    *,
+    rotation_id: str | None,
+    now: datetime,
+    settle: timedelta,
 ) -> tuple[Intent, ...]:
     """A user's intents whose outcome is not known for certain, oldest first.
 
     An intent is settled by a done, a rejected or an observed, never by an unknown. Left out is
-    also one that a later unsettled intent of the same step, key and place has superseded, since
-    its life ends later; and, of rotations that are closed, what timed out before `since`.
+    what a later intent of the same step, key and place has superseded: one that is itself
+    unsettled, whose life ends later; or one that is known to have happened, once the wait for the
+    earlier is over. Of rotations that are closed only those are told whose wait is not long over.
     """
-    matter = or_(journal.c.rotation_id == rotation_id, journal.c.timeout_at >= since)
     rows = connection.execute(
-        select(journal)
+        select(journal, settled(journal.c.seq, _HAPPENED).label("happened"))
         .where(
             shapes.of_user(journal, ref),
             journal.c.outcome == JournalOutcome.INTENT,
-            matter,
-            ~settled(journal.c.seq, SETTLING),
+            or_(journal.c.rotation_id == rotation_id, journal.c.timeout_at > now - 2 * settle),
+            ~settled(journal.c.seq, (JournalOutcome.REJECTED,)),
         )
-        .order_by(journal.c.seq)
+        .order_by(journal.c.seq.desc())
     )
-    last: dict[tuple[Step, str | None, str | None], Intent] = {}
+    happened: set[tuple[Step, str | None, str | None]] = set()
+    told: dict[tuple[Step, str | None, str | None], Intent] = {}
     for row in rows:
         found = shapes.intent(row)
         same = (found.step, found.key_id, found.place)
-        last.pop(same, None)
-        last[same] = found
-    return tuple(last.values())
+        if row.happened:
+            happened.add(same)
+        elif same not in told and not (same in happened and found.timeout_at + settle <= now):
+            told[same] = found
+    return tuple(reversed(told.values()))
 
 
 def settled(seq: Any, outcomes: Sequence[JournalOutcome]) -> Any:  # noqa: ANN401 - expressions of SQL

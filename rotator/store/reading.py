@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, func, or_, select
 
-from rotator.model import DoorName, Failures, Outcome, UserRef
+from rotator.model import DoorName, Failures, Outcome, Timing, UserRef
 from rotator.store import journal as record
 from rotator.store import limits, shapes
 from rotator.store.orders import open_levers
@@ -18,17 +17,14 @@ from rotator.store.schema import journal, keys, orders, places, rotations, users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement, Connection, Row, Table
 
     from rotator.model import Place, Rotation, Step
     from rotator.store.rows import JournalRow, KeyRow
 
-__all__ = ["FORGET_AFTER", "Readings"]
-
-FORGET_AFTER = timedelta(days=7)
-"""Unsettled intents of closed rotations are told of for so long after their time-out."""
+__all__ = ["Readings"]
 
 _RESTARTS_MAX = 31
 _PAGE = 500
@@ -39,8 +35,8 @@ _BROKEN_OFF = frozenset({Outcome.NO_EFFECT, Outcome.ORPHAN, Outcome.UNDELIVERED}
 class Readings(Part):
     """Questions about users, keys, rotations and the record."""
 
-    def know(self, ref: UserRef) -> Known:
-        """All that is on record about one user."""
+    def know(self, ref: UserRef, *, settle: timedelta = Timing().settle) -> Known:
+        """All that is on record about one user; `settle` is the one of the wait for intents."""
         with self._database.reading() as connection:
             user = connection.execute(select(users).where(shapes.of_user(users, ref))).first()
             found = _keys(connection, shapes.of_user(keys, ref))
@@ -67,7 +63,8 @@ class Readings(Part):
                     connection,
                     ref,
                     rotation_id=None if rotation is None else rotation.rotation_id,
-                    since=self._database.clock() - FORGET_AFTER,
+                    now=self._database.clock(),
+                    settle=settle,
                 ),
                 failures={}
                 if rotation is None

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy import exists, func, insert, literal, or_, select, update
 
 from rotator.model import UsedAt, UserRef, UseUnknown, Verb
 from rotator.store import shapes
-from rotator.store.columns import last_use_from
+from rotator.store.columns import Moment, last_use_from
 from rotator.store.part import Part
 from rotator.store.schema import keys, leases, orders, rotations, users
 
@@ -81,7 +81,7 @@ def gone(connection: Connection, ref: UserRef, *, key_id: str, at: datetime) -> 
     connection.execute(
         update(keys)
         .where(shapes.of_user(keys, ref), keys.c.key_id == key_id, keys.c.gone_at.is_(None))
-        .values(gone_at=at, missing_since=func.coalesce(keys.c.missing_since, at))
+        .values(gone_at=at, missing_since=func.coalesce(keys.c.missing_since, literal(at, Moment)))
     )
 
 
