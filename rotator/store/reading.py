@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Readings"]
 
+_SETTLE = Timing().settle
 _RESTARTS_MAX = 31
 _PAGE = 500
 _LAST_FOUR = 4
@@ -35,7 +36,7 @@ _BROKEN_OFF = frozenset({Outcome.NO_EFFECT, Outcome.ORPHAN, Outcome.UNDELIVERED}
 class Readings(Part):
     """Questions about users, keys, rotations and the record."""
 
-    def know(self, ref: UserRef, *, settle: timedelta = Timing().settle) -> Known:
+    def know(self, ref: UserRef, *, settle: timedelta = _SETTLE) -> Known:
         """All that is on record about one user; `settle` is the one of the wait for intents."""
         with self._database.reading() as connection:
             user = connection.execute(select(users).where(shapes.of_user(users, ref))).first()
