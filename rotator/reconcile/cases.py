@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rotator.model import AccessKey, Configuration, Policy, Selection, User
+    from rotator.model import AccessKey, Configuration, Policy, Selection, User, UserRef
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.looks import Look
     from rotator.reconcile.places import OpenPlaces
     from rotator.store import Known, ReplicaRow
 
-__all__ = ["assemble", "policy_of", "selection_of"]
+__all__ = ["assemble", "policy_of", "recalled", "selection_of"]
 
 DAY = timedelta(hours=24)
 """Over how long limits count."""
+
+
+def recalled(equipment: Equipment, ref: UserRef) -> Known:
+    """What is on record about one user now."""
+    return equipment.store.know(ref, settle=equipment.configuration().timing.settle)
 
 
 def selection_of(equipment: Equipment, user: User, now: datetime) -> Selection:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.judgement.judge import judge
-from rotator.reconcile.cases import policy_of, selection_of
+from rotator.reconcile.cases import policy_of, recalled, selection_of
 from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.sweep import candidates, user_of
@@ -64,7 +64,7 @@ class Planner:
         """Look at one user now, and judge."""
         equipment = self._equipment
         selection = selection_of(equipment, user, equipment.clock())
-        known = equipment.store.know(user.ref)
+        known = recalled(equipment, user.ref)
         policy = policy_of(equipment.configuration(), selection, known)
         with OpenPlaces(equipment, entered, policy, user) as places:
             _, case = observe_user(equipment, entered, roll, user, known, places, selection)

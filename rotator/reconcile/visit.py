@@ -22,7 +22,7 @@ from rotator.model import (
     Stop,
     Wait,
 )
-from rotator.reconcile.cases import assemble, policy_of, selection_of
+from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
 from rotator.reconcile.effects import Progress, act
 from rotator.reconcile.looks import look
 from rotator.reconcile.places import OpenPlaces
@@ -155,7 +155,7 @@ def _under_lease(
     sweep_id: str | None,
 ) -> VisitResult:
     selection = selection_of(equipment, user, equipment.clock())
-    known = equipment.store.know(user.ref)
+    known = recalled(equipment, user.ref)
     policy = policy_of(equipment.configuration(), selection, known)
     with OpenPlaces(equipment, entered, policy, user) as places:
         seen, case = observe_user(equipment, entered, roll, user, known, places, selection)
@@ -239,7 +239,7 @@ def _remember(journey: Visit) -> None:
 
 def _look_again(journey: Visit) -> None:
     """Observe anew: before a key is harmed, and after IAM was changed."""
-    journey.known = journey.equipment.store.know(journey.user.ref)
+    journey.known = recalled(journey.equipment, journey.user.ref)
     journey.seen, journey.case = observe_user(
         journey.equipment,
         journey.entered,
@@ -254,7 +254,7 @@ def _look_again(journey: Visit) -> None:
 
 def _recall(journey: Visit) -> None:
     """The same look, with what has been recorded since."""
-    journey.known = journey.equipment.store.know(journey.user.ref)
+    journey.known = recalled(journey.equipment, journey.user.ref)
     journey.case = assemble(
         journey.equipment, journey.places, journey.known, journey.seen, journey.selection
     )
