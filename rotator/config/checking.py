@@ -156,9 +156,11 @@ def _say(
         return
     if "at" in context:
         steps = (*steps, context["at"])
-    found, _ = find(node, steps)
+    # What is left of the steps are names of the library's own, such as a union's members.
+    found, left = find(node, steps)
     sentence = _sentence(error["type"], context, found)
-    name = next((step for step in reversed(steps) if isinstance(step, str)), None)
+    gone = steps[: len(steps) - len(left)]
+    name = next((step for step in reversed(gone) if isinstance(step, str)), None)
     faults.add(found.mark, f"{quoted(name)}: {sentence}" if name else f"{noun}: {sentence}")
 
 

@@ -52,8 +52,14 @@ _UNITS = {
     "w": timedelta(weeks=1),
 }
 _DURATION = re.compile(r"(?P<count>[0-9]+)(?P<unit>ms|s|m|h|d|w)")
+_NO_UNIT = "which has no unit: ms, s, m, h, d or w"
+_NOT_ABOVE_ZERO = "which is not above zero"
 _DURATION_MAX = timedelta(days=365_250)
 """A thousand years: sums of these still are dates that a calendar can write."""
+
+_YEAR_MIN = 1970
+_YEAR_MAX = 9000
+"""Years whose moments still are dates in every time zone, durations added."""
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CRON_FIELDS = ("minute", "hour", "day", "month", "weekday")
@@ -107,16 +113,18 @@ def _name(value: object) -> str:
 def _duration(value: object) -> timedelta:
     expected = "a duration such as 90d, 12h or 250ms"
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise unfit(expected, why="which has no unit: ms, s, m, h, d or w")
+        raise unfit(expected, why=_NO_UNIT)
     if not isinstance(value, str):
         raise unfit(expected)
     match = _DURATION.fullmatch(value)
     if not match:
         bare = re.fullmatch(r"[0-9]+", value)
-        raise unfit(expected, why="which has no unit: ms, s, m, h, d or w" if bare else "")
+        below = _DURATION.fullmatch(value.removeprefix("-"))
+        why = _NO_UNIT if bare else _NOT_ABOVE_ZERO if below else ""
+        raise unfit(expected, why=why)
     digits = match["count"].lstrip("0")
     if not digits:
-        raise unfit(expected, why="which is not above zero")
+        raise unfit(expected, why=_NOT_ABOVE_ZERO)
     unit = _UNITS[match["unit"]]
     if len(digits) > 18 or int(digits) > _DURATION_MAX // unit:  # noqa: PLR2004 - far too many
         raise unfit("a duration of at most a thousand years")
@@ -208,14 +216,21 @@ def _moment(value: object) -> date | datetime:
     expected = "a date such as 2027-01-04, or a date and time such as 2027-01-04T12:00"
     if not isinstance(value, str):
         raise unfit(expected)
+    found = _date_or_time(value)
+    if found is None or not _YEAR_MIN <= found.year <= _YEAR_MAX:
+        raise unfit(expected)
+    return found
+
+
+def _date_or_time(text: str) -> date | datetime | None:
     try:
-        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-            return date.fromisoformat(value)
-        if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", value):
-            return datetime.fromisoformat(value)
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            return date.fromisoformat(text)
+        if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", text):
+            return datetime.fromisoformat(text)
     except ValueError:
-        pass
-    raise unfit(expected)
+        return None
+    return None
 
 
 def _path_prefix(value: object) -> str:

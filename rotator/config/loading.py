@@ -118,31 +118,28 @@ class _Loader:
         if not mapping.entries:
             self._faults.add(node.mark, "`accounts`: expected at least one, got an empty mapping")
         accounts = [self._account(name, entry) for name, entry in mapping.entries.items()]
-        self._refuse_same_accounts(mapping, accounts)
-        return tuple(accounts)
+        self._refuse_same_accounts(mapping, [account for account, whole in accounts if whole])
+        return tuple(account for account, _ in accounts)
 
-    def _account(self, name: str, entry: Entry) -> Account:
+    def _account(self, name: str, entry: Entry) -> tuple[Account, bool]:
+        """An account, and whether its fields are right."""
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             sentence = f"{quoted(name)}: an account's name is of letters, digits, `-` and `_`"
             self._faults.add(entry.mark, sentence)
         node = expect_fields(name, entry.node, self._faults)
         if node is None:
-            return Account(name)
+            return Account(name), False
         taken = take(AccountSection, node, self._faults)
         if "external_id" in node.entries and "role_arn" not in node.entries:
             mark = node.entries["external_id"].mark
             self._faults.add(mark, "`external_id` goes with `role_arn` only")
-        return Account(name, **dict(taken.fields))
+        return Account(name, **dict(taken.fields)), not taken.broken
 
     def _refuse_same_accounts(self, mapping: Fields, accounts: Sequence[Account]) -> None:
         """Two names for one account: every table and lock would see one, policies would see two."""
         seen: dict[str, str] = {}
         for account in accounts:
             entry = mapping.entries[account.name]
-            if not isinstance(entry.node, Fields):
-                continue
-            if account.role_arn is None and "role_arn" in entry.node.entries:
-                continue
             number = account.role_arn.split(":")[4] if account.role_arn else ""
             if number in seen:
                 what = f"account {number}" if number else "the account of the environment"

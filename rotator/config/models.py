@@ -104,7 +104,7 @@ class ExclusionSection(SelectorSection):
 class UsersSection(Section):
     """The users whom the policy covers."""
 
-    noun = "the field `users`"
+    noun = "`users`"
     stand_ins = {"include": [{"name": "?"}]}
 
     include: Annotated[list[SelectorSection], Field(min_length=1)] = Field(
@@ -164,7 +164,7 @@ _Count = Annotated[int, Field(ge=1), Kind("whole number")]
 class LimitsSection(Section):
     """How much may happen per policy and account in any 24 hours."""
 
-    noun = "the field `limits`"
+    noun = "`limits`"
 
     issue: _Count = Field(50, description="Keys issued.")
     deactivate: _Count = Field(50, description="Keys switched off.")
@@ -314,7 +314,7 @@ class FreezeSection(Section):
 class TimingSection(Section):
     """Times that follow from how IAM behaves; change them for a local AWS and for tests only."""
 
-    noun = "the field `timing`"
+    noun = "`timing`"
 
     settle: Duration = Field(
         timedelta(minutes=5),
@@ -346,7 +346,7 @@ class TimingSection(Section):
 class HttpSection(Section):
     """Where health, metrics and the status page are served."""
 
-    noun = "the field `http`"
+    noun = "`http`"
 
     listen: Address = Field(
         ("127.0.0.1", 9180), description="Port 0 takes a free one, which is logged."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rotator.config.checking import expect_fields, expect_items, field_names, take
 from rotator.config.digests import digest
 from rotator.config.models import (
+    ExclusionSection,
     LimitsSection,
     PolicySection,
     ScheduleSection,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["policy_from"]
 
 _GLOB = frozenset("*?[")
-_SELECTOR_FIELDS = tuple(SelectorSection.model_fields)
+_SELECTOR_FIELDS = field_names(SelectorSection)
+_NOT_SELECTING = set(field_names(ExclusionSection)) - set(_SELECTOR_FIELDS)
 _EVERY_DAY = frozenset(range(7))
 
 
@@ -116,7 +118,7 @@ def _refuse_empty_selectors(node: Fields, faults: Faults) -> None:
         for entry in entries if isinstance(entries, Items) else ():
             if not isinstance(entry, Fields):
                 continue
-            if entry.entries.keys().isdisjoint(field_names(SelectorSection)):
+            if entry.entries.keys() <= _NOT_SELECTING:
                 faults.add(entry.mark, f"a selector needs at least one of {names}")
             tags = entry.get("tag")
             if isinstance(tags, Fields) and not tags.entries:
@@ -167,8 +169,6 @@ def _schedule(node: Fields, section: ScheduleSection, faults: Faults) -> Schedul
 
 
 def _window(node: Fields, section: WindowSection | None, faults: Faults) -> Window | None:
-    if section is None:
-        return None
     given = node.get("window")
     if isinstance(given, Fields):
         times = given.entries.keys() & {"from", "until"}
@@ -177,11 +177,13 @@ def _window(node: Fields, section: WindowSection | None, faults: Faults) -> Wind
             faults.add(given.mark, f"a window with `{next(iter(times))}` needs `{missing}`")
         elif not times and "days" not in given.entries:
             faults.add(given.mark, "a window needs `days`, or `from` and `until`")
-        elif section.opens is not None and section.opens == section.closes:
+        elif section is not None and section.opens is not None and section.opens == section.closes:
             faults.add(
                 given.mark_of("until"),
                 "`until` is the same time as `from`; leave both out for the whole day",
             )
+    if section is None:
+        return None
     days = _EVERY_DAY if section.days is None else section.days
     return Window(days, section.opens, section.closes, section.timezone)
 
