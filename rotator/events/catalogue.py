@@ -106,6 +106,13 @@ _THE_SWEEP = {
         "Compare `users.include` with the users' names, paths and tags: a misspelt selector leaves "
         "keys to grow old.",
     ),
+    Event.POLICY_LIMITED: Spec(
+        WARNING,
+        ("message",),
+        "The policy's limits let through fewer new keys a day than its users need: keys grow "
+        "older than the policy says.",
+        "Raise `limits.issue`, or split the policy.",
+    ),
     Event.EXCLUSION_EXPIRED: Spec(
         WARNING,
         ("exclusion", "expires_at", "stated_reason"),

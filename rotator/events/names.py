@@ -31,6 +31,7 @@ class Event(StrEnum):
     SWEEP_COMPLETED = "sweep.completed"
     SWEEP_FAILED = "sweep.failed"
     POLICY_UNMATCHED = "policy.unmatched"
+    POLICY_LIMITED = "policy.limited"
     EXCLUSION_EXPIRED = "exclusion.expired"
 
     ROTATION_BEGUN = "rotation.begun"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble", "policy_of", "recalled", "selection_of"]
 
+QUARANTINE = "AWSCompromisedKeyQuarantine"
+"""How the names of the policies begin that AWS attaches to users whose keys have leaked."""
+
 DAY = timedelta(hours=24)
 """Over how long limits count."""
 
@@ -80,7 +83,7 @@ def assemble(
         failed_in_a_row=failed,
         failed_until=failed_until,
         signing_keys=frozenset(row.access_key_id for row in replicas if row.access_key_id),
-        quarantined_since=known.user.quarantined_since if known.user else None,
+        quarantined_since=_quarantined_since(known, user, now),
         secret_at_hand=_is_at_hand(equipment, known, user),
         doubts=_doubts(equipment, places, seen, now),
     )
@@ -92,6 +95,19 @@ def _keys(known: Known, seen: Look) -> tuple[AccessKey, ...]:
     recorded = {key.key_id: key for key in known.keys if key.key_id not in known.former}
     keys = {**recorded, **{k: v for k, v in looked_at.items() if k not in known.former}}
     return tuple(sorted(keys.values(), key=lambda key: (key.created_at, key.key_id)))
+
+
+def _quarantined_since(known: Known, user: User, now: datetime) -> datetime | None:
+    """Since when AWS is seen to have attached a quarantine policy; of any version, by its prefix.
+
+    Where the listing does not tell attached policies, what was seen before stands.
+    """
+    before = known.user.quarantined_since if known.user else None
+    if user.attached_policies is None:
+        return before
+    if any(name.startswith(QUARANTINE) for name in user.attached_policies):
+        return before or now
+    return None
 
 
 def _is_at_hand(equipment: Equipment, known: Known, user: User) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from rotator.events import Event
@@ -38,6 +39,8 @@ def keep_standing(journey: Visit, action: Action) -> None:
         if row.blocked is not None and journey.case.rotation is not None:
             change.facts(journey.case.rotation.rotation_id, blocked_at=journey.case.now)
     _tell(journey, before, row)
+    if row.blocked is None:
+        _tell_rescheduled(journey, before, row)
 
 
 def standing_of(case: Case, action: Action, before: UserRow | None) -> UserRow:
@@ -91,6 +94,28 @@ def _next_at(case: Case, action: Action) -> datetime | None:
     if until is None:
         return None
     return max(until, case.now + case.timing.retry_min / 60)
+
+
+def _tell_rescheduled(journey: Visit, before: UserRow | None, row: UserRow) -> None:
+    """A period was changed, and with it the next moment of an open rotation."""
+    if before is None or row.reason not in _PERIODS or journey.known.rotation is None:
+        return
+    if (before.phase, before.reason) != (row.phase, row.reason) or before.next_at is None:
+        return
+    if row.next_at is None or abs(row.next_at - before.next_at) < timedelta(seconds=1):
+        return
+    journey.tell(
+        Event.ROTATION_RESCHEDULED,
+        reason=row.reason,
+        message=row.message,
+        phase=row.phase,
+        was_at=before.next_at,
+        next_at=row.next_at,
+    )
+
+
+_PERIODS = frozenset({Reason.GRACE, Reason.RECOVERY, Reason.ORPHAN_AGE})
+"""Waits whose end only a changed period moves, or a block that started the clock anew."""
 
 
 def _tell(journey: Visit, before: UserRow | None, row: UserRow) -> None:

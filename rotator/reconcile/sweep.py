@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import rotator
 from rotator.errors import LeaseLost, ReadError, RotatorError, StoreError
 from rotator.events import Event
 from rotator.judgement.selection import serves_account
+from rotator.judgement.wording import span
 from rotator.model import Contested, Selected, Stop, User
 from rotator.reconcile.cases import selection_of
 from rotator.reconcile.rolls import Roll, Rolls
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Account, Policy, UserRef
+    from rotator.model import Account, Policy, Selector, UserRef
     from rotator.reconcile.equipment import Equipment
     from rotator.store import Standing
 
@@ -32,6 +34,7 @@ __all__ = ["SweepResult", "Sweeper", "accounts_of", "candidates", "user_of"]
 THREADS = 8
 """Users of one account that are visited at the same time."""
 
+DAY = timedelta(days=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -62,6 +65,7 @@ class Sweeper:
     equipment: Equipment
     rolls: Rolls = field(init=False)
     _signing: dict[str, str | None] = field(default_factory=dict)
+    _told: set[tuple[Event, str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.rolls = Rolls(self.equipment)
@@ -84,8 +88,8 @@ class Sweeper:
             )
             self.equipment.emit(Event.SWEEP_STARTED, **names, trigger=trigger)
             users = [u for u in self._users(policy, roll) if only is None or u.ref == only]
-            if not users and only is None:
-                self._tell_unmatched(policy, names)
+            if only is None:
+                self._tell_doubts(policy, users, names)
             visits = self._visit_all(entered, roll, users, sweep_id)
             self._end(sweep_id, visits, names, begun_at)
         except StoreError as exc:
@@ -231,12 +235,45 @@ class Sweeper:
             seconds=(self.equipment.clock() - begun_at).total_seconds(),
         )
 
-    def _tell_unmatched(self, policy: Policy, names: dict[str, str]) -> None:
-        self.equipment.emit(
-            Event.POLICY_UNMATCHED,
-            **names,
-            message=f"policy {policy.name} selects nobody in account {names['account']}",
-        )
+    def _tell_doubts(self, policy: Policy, users: Sequence[User], names: dict[str, str]) -> None:
+        """What a sweep shows to be doubtful about a policy; each is told once, until it changes."""
+        if not users:
+            message = f"policy {policy.name} selects nobody in account {names['account']}"
+            self._tell_once(Event.POLICY_UNMATCHED, names, message=message)
+        a_day = len(users) * (DAY / policy.rotate_after)
+        if a_day > policy.limits.issue:
+            message = (
+                f"{len(users)} users with rotate_after {span(policy.rotate_after)} need"
+                f" {ceil(a_day)} new keys a day, and limits.issue allows {policy.limits.issue}"
+            )
+            self._tell_once(Event.POLICY_LIMITED, names, message=message)
+        for exclusion in policy.exclude:
+            expires = exclusion.expires
+            if expires is not None and expires <= self.equipment.clock():
+                self._tell_once(
+                    Event.EXCLUSION_EXPIRED,
+                    names,
+                    exclusion=_described(exclusion.selector),
+                    expires_at=expires,
+                    stated_reason=exclusion.reason,
+                )
+
+    def _tell_once(self, event: Event, names: dict[str, str], **fields: object) -> None:
+        told = (event, names["policy"], names["account"], repr(sorted(fields.items())))
+        if told not in self._told:
+            self._told.add(told)
+            self.equipment.emit(event, **names, **fields)
+
+
+def _described(selector: Selector) -> str:
+    """A selector as a person wrote it."""
+    parts = [
+        *([f"name {selector.name}"] if selector.name else []),
+        *([f"path {selector.path}"] if selector.path else []),
+        *(f"tag {name}={value}" for name, value in selector.tags.items()),
+        *([f"group {selector.group}"] if selector.group else []),
+    ]
+    return ", ".join(parts)
 
 
 def candidates(
