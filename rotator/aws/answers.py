@@ -79,7 +79,7 @@ _WITHHELD = frozenset({"SignatureDoesNotMatch", "IncompleteSignature", "InvalidS
 
 _RENEW = "the credentials have expired; renew them or log in again"
 _LOG_IN = "the login session has expired; run `aws sso login` or `aws login` again"
-_REACH = "check the network, the proxy and AWS_ENDPOINT_URL"
+_REACH = "AWS was not reached{where}; check the network, the proxy and AWS_ENDPOINT_URL"
 _CURES: Mapping[str, str] = {
     "NoCredentialsError": "no AWS credentials were found; set AWS_PROFILE or AWS_ACCESS_KEY_ID and"
     " AWS_SECRET_ACCESS_KEY, or run where a role is attached",
@@ -109,7 +109,7 @@ _CURES: Mapping[str, str] = {
     "EndpointConnectionError": _REACH,
     "ConnectTimeoutError": _REACH,
     "ProxyConnectionError": _REACH,
-    "CertificateError": "the certificate of the endpoint is not trusted; set AWS_CA_BUNDLE",
+    "CertificateError": "the certificate of the endpoint{where} is not trusted; set AWS_CA_BUNDLE",
 }
 """What a person can do, by the code of AWS or the name of what botocore raised."""
 
@@ -178,8 +178,8 @@ def failure_of(exc: Exception) -> Failure:
         return _answered(exc)
     code = _name_of(exc)
     where = _endpoint_of(exc)
-    advice = _CURES.get(code, "no usable answer came")
-    return Failure(code, f"{advice}{where} ({code})")
+    advice = _CURES.get(code, "no usable answer came{where}").replace("{where}", where)
+    return Failure(code, f"{advice} ({code})")
 
 
 def changed(request: Callable[[], A], doing: str, *, was_sent: Callable[[], bool]) -> A:
