@@ -166,11 +166,13 @@ class FileSink:
     def put(self, credential: Credential, *, replacing: Served, deadline: datetime) -> None:
         """Write a sibling, and rename it over the file; see `Sink.put`."""
         self._in_time(deadline)
+        create = self._context.spec.create
         try:
-            with self._folder(create=self._context.spec.create) as folder:
+            with self._folder(create=create and replacing == Absent()) as folder:
                 self._replace(folder, credential, replacing, deadline)
         except NotThere as exc:
-            raise Rejected(f"{self._path} is absent and is not to be created") from exc
+            why = "is no longer there" if create else "is absent and is not to be created"
+            raise Rejected(f"{self._path} {why}") from exc
         except Odd as exc:
             raise Rejected(f"{self._path} {exc}") from exc
         except OSError as exc:

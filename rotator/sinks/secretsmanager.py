@@ -224,7 +224,7 @@ class SecretsManagerSink:
         return Failure(sentence, failure.code, failure.is_certain)
 
     def _look(self) -> _Seen:
-        answer = self._ask("get_secret_value", expecting="VersionId")
+        answer = self._ask("get_secret_value", expecting="VersionId", VersionStage=_CURRENT)
         if isinstance(answer, Failure):
             if answer.code == _NOT_FOUND:
                 return _Seen(self._without_value())
