@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,10 @@ class Address:
 
 
 def connect_sqlite(path: Path) -> sqlite3.Connection:
-    """Open an SQLite file that exists, so that a commit that returned survives a power cut."""
+    """Open an SQLite file that exists, so that a commit that returned survives a power cut.
+
+    Whether it is in WAL mode is written in the file itself; see `Database.use_wal`.
+    """
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode=rw",
         uri=True,
@@ -91,7 +94,6 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
     )
     try:
         for pragma in (
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "trusted_schema=OFF",
@@ -109,13 +111,18 @@ class Database:
 
     Safe to share between threads. Nothing of the driver's leaves it: neither an exception nor a
     statement's parameters.
+
+    Attributes:
+        verify: what must be true of a file that took the place of the one that was opened.
     """
 
     def __init__(self, address: Address, *, clock: Callable[[], datetime]) -> None:
         self.address = address
         self.clock = clock
         self._writer = threading.Lock()
+        self._looking = threading.RLock()
         self._identity: tuple[int, int] | None = None
+        self.verify: Callable[[Database], None] | None = None
         try:
             self.engine = self._engine()
         except ImportError as exc:
@@ -144,11 +151,13 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One transaction that is committed at the end, or leaves nothing at all."""
         with self.translated(), self._turn():
-            self._look()
+            before = self._look()
             with self.engine.connect() as connection:
                 connection.execution_options(rotator_writes=True)
                 with connection.begin():
                     yield connection
+            if self._identify() != before:
+                raise StoreUnavailable(f"{self.address} was exchanged while it was written")
 
     def now(self, after: timedelta = timedelta()) -> ColumnElement[datetime]:
         """The clock of leases: the database's own where replicas share one (dialect)."""
@@ -169,6 +178,13 @@ class Database:
         if not self.is_sqlite:
             key = func.hashtextextended("\x1f".join(names), 0)
             connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+    def use_wal(self) -> None:
+        """Let an SQLite file be read while it is written; only for one that is known to be ours."""
+        if self.address.path is None:
+            return
+        with self.translated(), closing(connect_sqlite(self.address.path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL").close()
 
     def close(self) -> None:
         """Give all connections back."""
@@ -191,10 +207,26 @@ class Database:
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _look(self) -> None:
+    def _look(self) -> tuple[int, int] | None:
         """Notice that the file was taken away or exchanged while connections to it are open."""
+        with self._looking:
+            identity = self._identify()
+            if self._identity is None or self.verify is None:
+                self._identity = identity
+            elif self._identity != identity:
+                self.engine.dispose()
+                known, self._identity = self._identity, identity
+                try:
+                    self.verify(self)
+                except BaseException:
+                    # Asked again at the next transaction.
+                    self._identity = known
+                    raise
+            return identity
+
+    def _identify(self) -> tuple[int, int] | None:
         if self.address.path is None:
-            return
+            return None
         try:
             found = self.address.path.stat()
         except FileNotFoundError as exc:
@@ -203,10 +235,7 @@ class Database:
             ) from exc
         except OSError as exc:
             raise StoreUnavailable(f"{self.address} cannot be read: {exc.strerror}") from exc
-        identity = (found.st_dev, found.st_ino)
-        if self._identity not in {None, identity}:
-            self.engine.dispose()
-        self._identity = identity
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

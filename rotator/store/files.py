@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_file", "make_whole", "network_type", "refuse_network"]
 
-MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
 MOUNTS = Path("/proc/self/mountinfo")
+_MOUNT_POINT = 4
 _NETWORK = re.compile(
     r"nfs\d?|cifs|smb\w*|ncpfs|9p|afs|coda|ceph|lustre|gpfs|beegfs|ocfs2|gfs2?|"
     r"fuse\.(sshfs|glusterfs|ceph|s3fs|gcsfuse|rclone|juicefs|davfs2?|smbnetfs|goofys|blobfuse2?|"
@@ -32,27 +32,37 @@ _NETWORK = re.compile(
 def check_file(path: Path) -> None:
     """Refuse what cannot be a store, with the sentence that says what it is instead.
 
+    It is only looked at, not opened: closing a file drops all locks that SQLite has on it in this
+    process (fcntl(2)).
+
     Raises:
         StoreMissing: nothing is there.
         StoreUnavailable: it may not be read or written.
-        StoreDamaged: it is empty, cut short, or not SQLite's.
+        StoreDamaged: it is empty or cut short.
         StoreError: a folder, a device, or on a network file system.
     """
-    mode = _mode(path)
-    if mode is None:
+    found = _stat(path)
+    if found is None:
         raise StoreMissing(
             f"there is no state at {path}; to make a new, empty one type: rotator state init"
         )
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(found.st_mode):
         raise StoreError(f"the state path {path} is a folder; name a file inside it")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"the state path {path} is not a regular file")
     refuse_network(path)
-    _check_header(path)
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        raise StoreUnavailable(f"the state file {path} cannot be read and written by this user")
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise StoreUnavailable(
             f"the folder {path.parent} of the state file is not writable for this user; "
             "SQLite keeps its write-ahead log there"
+        )
+    if found.st_size < HEADER_BYTES:
+        raise StoreDamaged(
+            f"the state file {path} has {found.st_size} bytes, too few for any store: it was cut "
+            "short, or is something else. Bring back a backup, or move it away and type: "
+            "rotator state init"
         )
 
 
@@ -81,9 +91,9 @@ def network_type(path: Path, mounts: str) -> str | None:
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
-        if len(fields) <= 4 or not right:  # noqa: PLR2004 - the mount point is the fifth field
+        if len(fields) <= _MOUNT_POINT or not right:
             continue
-        point = Path(_unescape(fields[4]))
+        point = Path(_unescape(fields[_MOUNT_POINT]))
         # A later mount on the same point covers the earlier one.
         if target.is_relative_to(point) and len(point.parts) >= found[0]:
             found = (len(point.parts), right.split(" ")[0])
@@ -113,37 +123,19 @@ def make_whole(path: Path, fill: Callable[[Path], None]) -> None:
     except OSError as exc:
         raise StoreUnavailable(f"{path} cannot be made: {exc.strerror}") from exc
     finally:
+        # The store has its name by now, or there is none; leftovers harm nobody.
         for name in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm"))):
             with suppress(OSError):
                 name.unlink(missing_ok=True)
 
 
-def _mode(path: Path) -> int | None:
+def _stat(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_mode
+        return path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as exc:
         raise StoreUnavailable(f"the state file {path} cannot be read: {exc.strerror}") from exc
-
-
-def _check_header(path: Path) -> None:
-    try:
-        with path.open("r+b", buffering=0) as file:
-            header = file.read(HEADER_BYTES)
-    except OSError as exc:
-        raise StoreUnavailable(
-            f"the state file {path} cannot be read and written by this user: {exc.strerror}"
-        ) from exc
-    if not header:
-        raise StoreDamaged(
-            f"the state file {path} is empty; a store never is. Bring back a backup, or move it "
-            "away and type: rotator state init"
-        )
-    if not header.startswith(MAGIC):
-        raise StoreDamaged(f"{path} is not an SQLite file; it is left as it is")
-    if len(header) < HEADER_BYTES:
-        raise StoreDamaged(f"the state file {path} is cut short; bring back a backup")
 
 
 def _sync(path: Path) -> None:

@@ -68,23 +68,30 @@ def open_store(url: str, *, clock: Callable[[], datetime], base: Path = Path()) 
         StoreMissing, StoreDamaged, StoreTooNew, StoreUnavailable, StoreError: each with a
             sentence that says what is there and what to do.
     """
-    address = Address.parse(url, base)
-    if address.path is not None:
-        files.check_file(address.path)
-    database = Database(address, clock=clock)
+    database = Database(Address.parse(url, base), clock=clock)
     try:
+        _verify(database)
+        database.verify = _verify
+        watermark = Watermark()
         with database.reading() as connection:
-            quick_check(database, connection)
-            migrations.version_of(database, connection)
-        migrations.climb(database, lambda version: before_version(database, version))
-        with database.reading() as connection:
-            _refuse_incomplete(database, connection)
-            watermark = Watermark()
             watermark.look(connection)
     except BaseException:
         database.close()
         raise
     return Store(database, watermark)
+
+
+def _verify(database: Database) -> None:
+    """Let only a whole store of a version that can be read be worked on, once it is migrated."""
+    if database.address.path is not None:
+        files.check_file(database.address.path)
+    with database.reading() as connection:
+        quick_check(database, connection)
+        migrations.version_of(database, connection)
+    database.use_wal()
+    migrations.climb(database, lambda version: before_version(database, version))
+    with database.reading() as connection:
+        _refuse_incomplete(database, connection)
 
 
 def _refuse_incomplete(database: Database, connection: Connection) -> None:

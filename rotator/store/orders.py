@@ -197,13 +197,14 @@ def _in_force(now: datetime) -> ColumnElement[bool]:
 
 
 def _about(scope: Scope, subject: UserRef | str | None) -> dict[str, str]:
-    """The columns that say whom a hold concerns."""
-    if isinstance(subject, UserRef):
-        assert scope is Scope.USER, f"a hold of {scope} does not name a user"  # noqa: S101 - a mistake in this program
+    """The columns that say whom a hold concerns; never fewer than its scope asks for."""
+    if scope is Scope.USER and isinstance(subject, UserRef):
         return {"account_id": subject.account_id, "user_id": subject.user_id}
-    expected = scope in {Scope.POLICY, Scope.ACCOUNT}
-    assert expected == bool(subject), f"a hold of {scope} names {subject!r}"  # noqa: S101 - a mistake in this program
-    return {scope.value: subject} if subject else {}
+    if scope in {Scope.POLICY, Scope.ACCOUNT} and isinstance(subject, str) and subject:
+        return {scope.value: subject}
+    if scope is Scope.ALL and subject is None:
+        return {}
+    raise ValueError(f"a hold of scope {scope} cannot concern {subject!r}")
 
 
 def _called(scope: Scope, subject: UserRef | str | None) -> str:

@@ -60,11 +60,6 @@ class Upkeep(Part):
         Raises:
             Refused: the target exists, or the store is PostgreSQL's, which has better means.
         """
-        if not self._database.is_sqlite:
-            raise Refused(
-                f"{self._database.address} is backed up by PostgreSQL's own means, such as "
-                "pg_dump; after a restore type: rotator state accept"
-            )
         copy(self._database, target)
 
     def went_back(self) -> str | None:
@@ -121,10 +116,14 @@ def copy(database: Database, target: Path) -> None:
     """Copy an SQLite store into a new, stamped file (SQLite's online backup).
 
     Raises:
-        Refused: the target exists.
+        Refused: the target exists, or the store is no file.
     """
     source = database.address.path
-    assert source is not None, "only a file is copied"  # noqa: S101 - a mistake in this program
+    if source is None:
+        raise Refused(
+            f"{database.address} is backed up by PostgreSQL's own means, such as pg_dump; after a "
+            "restore type: rotator state accept"
+        )
     stamp = f"made from {source} at {database.clock():%Y-%m-%d %H:%M:%S} UTC"
 
     def fill(draft: Path) -> None:
