@@ -234,7 +234,9 @@ class _Connection:
         self.region = region
         self._session = session
         self._request_timeout = request_timeout
-        self._reading = settings(attempts=READ_ATTEMPTS, read_timeout=READ_TIMEOUT)
+        self._reading = settings(
+            attempts=READ_ATTEMPTS, read_timeout=min(READ_TIMEOUT, request_timeout)
+        )
         self._writing = settings(attempts=1, read_timeout=request_timeout)
         self._proving = settings(attempts=1, read_timeout=min(PROOF_TIMEOUT, request_timeout))
         self._clients: dict[tuple[str, str], BaseClient] = {}

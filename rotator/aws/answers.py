@@ -18,7 +18,7 @@ import re
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -36,9 +36,12 @@ from rotator.model import mask
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Failure", "Result", "changed", "cure", "failure_of", "read", "result_of"]
+__all__ = ["Failure", "Request", "Result", "changed", "cure", "failure_of", "read", "result_of"]
 
 A = TypeVar("A")
+
+Request: TypeAlias = "Callable[[], A]"
+"""Asks AWS by a client of botocore, and gives what the caller wants of the answer."""
 
 THROTTLING = frozenset(
     {
@@ -182,7 +185,7 @@ def failure_of(exc: Exception) -> Failure:
     return Failure(code, f"{advice} ({code})")
 
 
-def changed(request: Callable[[], A], doing: str, *, was_sent: Callable[[], bool]) -> A:
+def changed(request: Request[A], doing: str, *, was_sent: Callable[[], bool]) -> A:
     """Make a request that changes something, once; `doing` is "create a key for user x".
 
     Raises:
@@ -199,7 +202,7 @@ def changed(request: Callable[[], A], doing: str, *, was_sent: Callable[[], bool
     raise error
 
 
-def read(request: Callable[[], A], doing: str) -> A:
+def read(request: Request[A], doing: str) -> A:
     """Make requests that only read; `doing` is "list the keys of user x".
 
     Raises:
@@ -231,7 +234,8 @@ def _answered(exc: ClientError) -> Failure:
     status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     result = result_of(status, code)
     if result is Result.UNKNOWN:
-        return Failure(code, f"the answer was {status} {code}".rstrip(), status)
+        # The code of an answer that is none must not be taken for AWS's word, "NoSuchEntity" least.
+        return Failure(str(status), f"the answer was {status} {code}".rstrip(), status)
     told = "" if code in _WITHHELD or code in _CURES else _tidy(str(error.get("Message", "")))
     parts = [f"AWS answered {status} {code}", told, _CURES.get(code, "")]
     return Failure(code, ": ".join(filter(None, parts)), status)
@@ -271,4 +275,4 @@ def _endpoint_of(exc: Exception) -> str:
     if not isinstance(url, str):
         return ""
     parts = urlsplit(url)
-    return f" at {parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    return f" at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"

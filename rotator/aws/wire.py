@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
     from rotator import model
+    from rotator.aws.answers import Request
     from rotator.aws.pace import Pace
 
 __all__ = [
@@ -157,7 +158,6 @@ class Tap(Generic[C]):
         self._is_iam = model.service_name == "iam"
         service = model.service_id.hyphenize()
         events = client.meta.events
-        events.register_last(f"before-call.{service}", self._sign_agent)
         events.register_first(f"before-send.{service}", self._begin)
         events.register_first(f"before-parse.{service}", self._answered)
         events.register_last(f"response-received.{service}", self._end)
@@ -166,7 +166,7 @@ class Tap(Generic[C]):
         """Wait until the account's pace lets one more change go; takes nothing."""
         self._wire.pace.turn()
 
-    def changed(self, request: Callable[[], A], doing: str, *, agent: str = "") -> A:
+    def changed(self, request: Request[A], doing: str, *, agent: str = "") -> A:
         """Make a request that changes something; see `answers.changed`.
 
         `agent` is added to the user agent of this one request, where CloudTrail shows it.
@@ -177,17 +177,13 @@ class Tap(Generic[C]):
         finally:
             self._close()
 
-    def read(self, request: Callable[[], A], doing: str) -> A:
+    def read(self, request: Request[A], doing: str) -> A:
         """Make requests that only read; see `answers.read`."""
         self._here.begin("")
         try:
             return answers.read(request, doing)
         finally:
             self._close()
-
-    def _sign_agent(self, params: Mapping[str, Any], **_: object) -> None:
-        if self._here.agent:
-            params["headers"]["User-Agent"] += f" {self._here.agent}"
 
     def _begin(self, request: AWSPreparedRequest, event_name: str, **_: object) -> None:
         """A request is about to be sent: wait for its turn, and note that it leaves."""
@@ -197,6 +193,7 @@ class Tap(Generic[C]):
             # A kept connection that the other side has just closed would make an unknown outcome
             # of a request that never arrived.
             request.headers["Connection"] = "close"
+            _name_in(request, here.agent)
             self._wire.pace.change()
         elif self._is_iam:
             self._wire.pace.read()
@@ -226,6 +223,14 @@ class Tap(Generic[C]):
         operation, self._here.open = self._here.open, ""
         if operation:
             self._wire.count(f"{self._prefix}:{operation}", Result.UNKNOWN)
+
+
+def _name_in(request: AWSPreparedRequest, agent: str) -> None:
+    """Add to the user agent, which is no part of what was signed."""
+    given = request.headers["User-Agent"]
+    if agent:
+        text = given.decode() if isinstance(given, bytes) else given
+        request.headers["User-Agent"] = f"{text} {agent}"
 
 
 class _Here(threading.local):
