@@ -112,6 +112,7 @@ def expect_fields(name: str, node: Node, faults: Faults) -> Fields | None:
     if isinstance(node, Fields):
         return node
     faults.add(node.mark, f"{quoted(name)}: expected a mapping, got {shown(node)}")
+    faults.spoil(node.mark)
     return None
 
 
@@ -121,6 +122,7 @@ def expect_items(name: str, node: Node | None, faults: Faults) -> tuple[Node, ..
         return ()
     if not isinstance(node, Items):
         faults.add(node.mark, f"{quoted(name)}: expected a list, got {shown(node)}")
+        faults.spoil(node.mark)
         return ()
     return node.items
 
@@ -170,6 +172,8 @@ def _sentence(kind: str, context: dict[str, Any], found: Node) -> str:
     if kind in _TYPES:
         quotes = kind == "string_type" and not isinstance(plain(found), list | dict | None)
         return _expected(_TYPES[kind], found, "put it in quotes" if quotes else "")
+    if kind in {"too_short", "string_too_short"} and context["min_length"] == 1:
+        return _expected("at least one entry" if kind == "too_short" else "text", found, "")
     if kind in _BOUNDS:
         return _expected(_BOUNDS[kind].format(**context).replace("'", "`"), found, "")
     if kind == "value_error" and not is_secret(found):

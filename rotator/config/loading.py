@@ -14,7 +14,7 @@ from rotator.config.merging import DEFAULTS_NEVER, merge, with_defaults
 from rotator.config.models import AccountSection, FreezeSection, PolicySection, Root
 from rotator.config.policies import Surroundings, moment_of, policy_from
 from rotator.config.reading import read
-from rotator.config.tree import Entry, Fields, Items, Mark, Node, Scalar, quoted, scalars
+from rotator.config.tree import Entry, Fields, Items, Mark, Node, Scalar, quoted, scalars, shown_at
 from rotator.errors import ConfigError, Problem
 from rotator.judgement.lint import Remark, lint_policy, lint_timing
 from rotator.model import Account, Configuration, Freeze, HttpSettings, Policy, Timing
@@ -65,7 +65,7 @@ def load(path: Path, *, environ: Mapping[str, str], tables: Tables) -> Configura
     read_roots = [read(name, environ=environ, faults=faults, files=files) for name in names]
     roots = [root for root in read_roots if root is not None]
     tree = merge(roots, Mark(str(path), 1, 1), faults)
-    complete = len(roots) == len(names)
+    complete = sum(isinstance(root, Fields) for root in roots) == len(names)
     loader = _Loader(path, tree, tables, faults)
     configuration = loader.configuration(complete=complete)
     faults.raise_any()
@@ -180,7 +180,7 @@ class _Loader:
         given = self._tree.get("policies")
         if given is None:
             self._faults.add(self._tree.mark, "the configuration needs `policies`")
-        elif isinstance(given, Items):
+        elif given == Items(given.mark, ()):
             self._faults.add(given.mark, "`policies`: expected at least one, got an empty list")
 
     def _defaults(self) -> Fields:
@@ -201,7 +201,9 @@ class _Loader:
 
     def _refuse_twice(self, node: Fields, name: str, named: set[str], where: str) -> None:
         if name in named:
-            self._faults.add(node.mark_of("name"), f"two {where} have the name {quoted(name)}")
+            self._faults.add(
+                node.mark_of("name"), f"two {where} have the name {shown_at(node, 'name')}"
+            )
         named.add(name)
 
     def _state(self, url: str) -> str:

@@ -9,7 +9,7 @@ from rotator.config.checking import check, field_names, take, unknown
 from rotator.config.faults import nearest
 from rotator.config.models import SinkSection
 from rotator.config.tables import NamesPlaces
-from rotator.config.tree import Fields, Mark, Node, Scalar, quoted, scalars, shown
+from rotator.config.tree import Fields, Mark, Node, Scalar, quoted, scalars, shown, shown_at
 from rotator.errors import RotatorError
 from rotator.model import SinkSpec
 
@@ -67,7 +67,7 @@ def _sink_type(node: Fields, name: str, tables: Tables, faults: Faults) -> SinkT
         return None
     if sink_type is None:
         hint = nearest(name, tables.sinks, there_are="there are")
-        faults.add(node.mark_of("type"), f"{_shown(node, 'type')} is not a type of sink; {hint}")
+        faults.add(node.mark_of("type"), f"{shown_at(node, 'type')} is not a type of sink; {hint}")
     return sink_type
 
 
@@ -82,11 +82,6 @@ def refuse_unknown_account(node: Scalar, accounts: Collection[str], faults: Faul
     if node.value not in accounts:
         hint = nearest(str(node.value), accounts, there_are="there are")
         faults.add(node.mark, f"{shown(node)} is not one of `accounts`; {hint}")
-
-
-def _shown(node: Fields, name: str) -> str:
-    found = node.get(name)
-    return shown(found) if found else quoted(name)
 
 
 def _options(node: Fields, sink_type: SinkType, name: str, faults: Faults) -> BaseModel | None:
@@ -147,7 +142,7 @@ def refuse_same_places(entries: Sequence[tuple[Fields, SinkSpec]], faults: Fault
             line = ids[spec.id].mark.line
             faults.add(
                 mark,
-                f"the sink id {quoted(spec.id)} is already that of the sink in line {line}; "
+                f"the sink id {_id(node)} is already that of the sink in line {line}; "
                 "give one of them another `id`",
             )
         ids.setdefault(spec.id, node)
@@ -158,13 +153,18 @@ def refuse_same_places(entries: Sequence[tuple[Fields, SinkSpec]], faults: Fault
                 faults.add(node.mark, f"the same place as that of the sink in line {line}")
 
 
+def _id(node: Fields) -> str:
+    """The sink's id in the policy, as a sentence may say it."""
+    return shown_at(node, "id" if node.get("id") else "type")
+
+
 def refuse_unreadable(entries: Sequence[tuple[Fields, SinkSpec]], faults: Faults) -> None:
     """Places that all are write-only: what is missing in one could be read back nowhere."""
     if entries and not any(spec.readable for _, spec in entries):
-        node, spec = entries[0]
+        node, _ = entries[0]
         faults.add(
             node.mark,
-            f"nothing can be read back from {quoted(spec.id)}, nor from another sink of this "
+            f"nothing can be read back from {_id(node)}, nor from another sink of this "
             "policy; add one that can be read, such as `file` with the format `json`",
         )
 

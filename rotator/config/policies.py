@@ -23,7 +23,7 @@ from rotator.config.places import (
     refuse_unreadable,
     sink_spec,
 )
-from rotator.config.tree import Fields, Items, Node, Scalar, quoted
+from rotator.config.tree import Fields, Items, Node, Scalar, quoted, shown
 from rotator.model import (
     Cron,
     Every,
@@ -103,7 +103,7 @@ def _accounts(
                 continue
             refuse_unknown_account(item, known, faults)
             if item.value in seen:
-                faults.add(item.mark, f"{quoted(item.value)} is named twice")
+                faults.add(item.mark, f"{shown(item)} is named twice")
             seen.add(item.value)
     return tuple(fields.accounts if fields.accounts is not None else known)
 
@@ -157,7 +157,8 @@ def _schedule(node: Fields, section: ScheduleSection, faults: Faults) -> Schedul
     given = node.get("schedule")
     if isinstance(given, Fields):
         named = given.entries.keys() & {"every", "cron"}
-        if len(named) != 1:
+        mistyped = not named and not given.entries.keys() <= {"timezone"}
+        if len(named) != 1 and not mistyped:
             which = "both" if named else "neither"
             faults.add(given.mark, f"a schedule has either `every` or `cron`; this has {which}")
         elif "timezone" in given.entries and "every" in named:

@@ -175,6 +175,8 @@ class _Grower:
                 first = entries[key].mark.line
                 self._faults.add(mark, f"{quoted(key)} is given twice; first in line {first}")
                 continue
+            if isinstance(value, Scalar) and not value_node.value and value.value is None:
+                value = Scalar(mark, None)  # nothing stands there, so it stands at its key
             entries[key] = Entry(mark, value)
         return entries
 
@@ -196,8 +198,7 @@ class _Grower:
     def _scalar(self, node: ScalarNode, mark: Mark, *, key: bool = False) -> Scalar:
         text: str = node.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self._faults.add(mark, "half a surrogate pair, which is no character")
-            self._faults.spoil(mark)
+            self._spoil(mark, "half a surrogate pair, which is no character")
             return Scalar(mark, "")
         self._refuse_tag(node, mark, "str", *_RESOLVED, "merge")
         if node.style is None and _tag(node) in _RESOLVED:
@@ -208,8 +209,7 @@ class _Grower:
         try:
             value, referred = self._substitution.apply(text)
         except Unsubstituted as exc:
-            self._faults.add(mark, str(exc))
-            self._faults.spoil(mark)
+            self._spoil(mark, str(exc))
             return Scalar(mark, text, source=text)
         if not referred:
             return Scalar(mark, value)
@@ -225,7 +225,7 @@ class _Grower:
         for pattern, base in ((_INT, 10), (_OCTAL, 8), (_HEX, 16)):
             if pattern.fullmatch(text):
                 if len(text) > _DIGITS_MAX:
-                    self._faults.add(mark, f"a number of more than {_DIGITS_MAX} digits")
+                    self._spoil(mark, f"a number of more than {_DIGITS_MAX} digits")
                     return 0
                 return int(text, base)
         if _FLOAT.fullmatch(text):
@@ -238,7 +238,12 @@ class _Grower:
     ) -> None:
         if _tag(node) not in known:
             tag = str(node.tag).replace(_TAG, "!!")
-            self._faults.add(mark, f"the tag {quoted(tag)} means nothing here")
+            self._spoil(mark, f"the tag {quoted(tag)} means nothing here")
+
+    def _spoil(self, mark: Mark, sentence: str) -> None:
+        """Say what is wrong with this value, and keep others from judging what stands in for it."""
+        self._faults.add(mark, sentence)
+        self._faults.spoil(mark)
 
     def _mark(self, node: _YamlNode) -> Mark:
         at = node.start_mark

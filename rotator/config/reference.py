@@ -121,14 +121,9 @@ def _name(annotation: object) -> str:
     if annotation is bool:
         return "true or false"
     anchor = next((anchor for _, anchor, model in _SECTIONS if model is annotation), None)
-    assert_known(annotation, anchor)
-    return f"[{anchor}](#{anchor})"
-
-
-def assert_known(annotation: object, anchor: str | None) -> None:
-    """Raises TypeError for a type that this page has no word for: give it a Kind."""
     if anchor is None:
-        raise TypeError(f"the reference has no word for {annotation!r}")
+        raise TypeError(f"the reference has no word for {annotation!r}; give it a Kind")
+    return f"[{anchor}](#{anchor})"
 
 
 def _default(field: FieldInfo) -> str:

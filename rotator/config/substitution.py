@@ -80,7 +80,7 @@ class Substitution:
         try:
             text = read_text(path)
         except ValueError as exc:
-            raise Unsubstituted(f"the file {quoted(str(path))} {exc}") from None
+            raise Unsubstituted(f"the file {quoted(name)} {exc}") from None
         self.files.append(path)
         return text.strip()
 

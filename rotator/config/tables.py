@@ -28,7 +28,7 @@ class NamesPlaces(Protocol):
 
 
 class SinkType(Protocol):
-    """What a class of sinks declares about itself."""
+    """What a class of sinks declares about itself: the class, not an instance, is meant."""
 
     @property
     def Options(self) -> type[BaseModel]:  # noqa: N802 - the sink's class attribute is a class
@@ -40,14 +40,9 @@ class SinkType(Protocol):
         """The format that is written where the policy names none."""
         ...
 
-    @property
-    def reads_back(self) -> _ReadsBack:
+    def reads_back(self, options: Any, fmt: Any) -> bool:  # noqa: ANN401 - the sink's own models
         """Whether id and secret can both be read back, with these options and this format."""
         ...
-
-
-class _ReadsBack(Protocol):
-    def __call__(self, options: Any, fmt: Any, /) -> bool: ...  # noqa: ANN401 - the sink's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, assert_never
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Entry", "Fields", "Items", "Mark", "Node", "Scalar", "find", "plain", "quoted", "shown"]
+__all__ = [
+    "Entry",
+    "Fields",
+    "Items",
+    "Mark",
+    "Node",
+    "Scalar",
+    "find",
+    "is_secret",
+    "plain",
+    "quoted",
+    "scalars",
+    "shown",
+    "shown_at",
+]
 
 _SHOWN_MAX = 60
 """Characters of a value or name that a sentence shows."""
@@ -136,6 +150,12 @@ def quoted(text: str, mark: str = "`") -> str:
     """A name or text for a sentence: one line, printable, not too long."""
     cut = text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
     return mark + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut) + mark
+
+
+def shown_at(node: Fields, name: str) -> str:
+    """What was found under a key that may be missing."""
+    found = node.get(name)
+    return shown(found) if found else quoted(name)
 
 
 def shown(node: Node) -> str:
