@@ -33,8 +33,12 @@ class Planner:
     """Looks at users as a sweep does, without a lease and without writing anything."""
 
     def __init__(self, equipment: Equipment) -> None:
-        self._equipment = equipment
+        self.equipment = equipment
         self._rolls = Rolls(equipment, records=False)
+
+    def accounts(self) -> tuple[Account, ...]:
+        """All configured accounts."""
+        return self.equipment.configuration().accounts
 
     def enter(self, account: Account) -> tuple[Entered, Roll]:
         """Enter an account and list its users.
@@ -42,7 +46,7 @@ class Planner:
         Raises:
             ReadError: the account cannot be entered, or the listing broke off.
         """
-        entered = self._equipment.accounts.enter(account)
+        entered = self.equipment.accounts.enter(account)
         return entered, self._rolls.of(entered)
 
     def plan(
@@ -54,15 +58,15 @@ class Planner:
             ReadError: the account cannot be entered, or the listing broke off.
         """
         entered, roll = self.enter(account)
-        standings = self._equipment.store.users()
-        users = candidates(self._equipment, policy, roll, standings)
+        standings = self.equipment.store.users()
+        users = candidates(self.equipment, policy, roll, standings)
         return [
             self.examine(entered, roll, user) for user in users if only is None or user.ref == only
         ]
 
     def examine(self, entered: Entered, roll: Roll, user: User) -> Examined:
         """Look at one user now, and judge."""
-        equipment = self._equipment
+        equipment = self.equipment
         selection = selection_of(equipment, user, equipment.clock())
         known = recalled(equipment, user.ref)
         policy = policy_of(equipment.configuration(), selection, known)

@@ -1,0 +1,59 @@
+"""What the gauges say: where everybody stands, read from the store at each scrape."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rotator.errors import StoreUnavailable
+from rotator.outlets.metrics import Standing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rotator.store import Standing as Row
+    from rotator.store import Store
+
+__all__ = ["standing_of"]
+
+
+def standing_of(store: Store | None) -> Standing:
+    """Count the users that the store knows, by what the metrics are labelled with.
+
+    Raises:
+        StoreError: the store cannot be used now.
+    """
+    if store is None:
+        raise StoreUnavailable("the store is not open yet")
+    rows = [row for row in store.users() if row.user.policy is not None]
+    return Standing(
+        users=Counter((row.user.account, str(row.user.policy), row.user.phase) for row in rows),
+        blocked=Counter(
+            (str(row.user.policy), row.user.blocked_reason.value)
+            for row in rows
+            if row.user.blocked_reason is not None
+        ),
+        overdue=Counter(str(row.user.policy) for row in rows if row.user.overdue),
+        oldest_key_at=_oldest(rows),
+        swept_at=_swept(store, rows),
+    )
+
+
+def _oldest(rows: list[Row]) -> dict[tuple[str, str], datetime]:
+    oldest: dict[tuple[str, str], datetime] = {}
+    for row in rows:
+        for key in row.keys:
+            if key.key.is_active and key.gone_at is None:
+                label = (row.user.account, str(row.user.policy))
+                oldest[label] = min(oldest.get(label, key.key.created_at), key.key.created_at)
+    return oldest
+
+
+def _swept(store: Store, rows: list[Row]) -> dict[str, datetime]:
+    """Per policy, the account that has waited longest: silence about one is an alarm, too."""
+    swept: dict[str, datetime] = {}
+    for policy, account_id in {(str(r.user.policy), r.user.ref.account_id) for r in rows}:
+        last = store.last_sweep(policy, account_id, ok=True)
+        if last is not None and last.ended_at is not None:
+            swept[policy] = min(swept.get(policy, last.ended_at), last.ended_at)
+    return swept
