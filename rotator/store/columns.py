@@ -70,10 +70,7 @@ class Span(TypeDecorator[timedelta]):
         """Turn what is stored into a length; what is none is damage."""
         if value is None:
             return None
-        try:
-            return timedelta(microseconds=_whole(value))
-        except OverflowError as exc:
-            raise StoreDamaged(f"the store holds {value!r} where a length of time belongs") from exc
+        return timedelta(microseconds=_whole(value))
 
 
 class Word(TypeDecorator[W]):

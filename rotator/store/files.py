@@ -17,7 +17,7 @@ from rotator.errors import Refused, StoreDamaged, StoreError, StoreMissing, Stor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["check_file", "make_whole", "network_type", "refuse_network"]
+__all__ = ["check_file", "is_cut_short", "make_whole", "network_type", "refuse_network"]
 
 HEADER_BYTES = 100
 MOUNTS = Path("/proc/self/mountinfo")
@@ -127,6 +127,15 @@ def make_whole(path: Path, fill: Callable[[Path], None]) -> None:
         for name in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm"))):
             with suppress(OSError):
                 name.unlink(missing_ok=True)
+
+
+def is_cut_short(path: Path, *, page: int) -> bool:
+    """Whether an SQLite file ends in the middle of a page that no write-ahead log makes up for."""
+    log = _stat(path.with_name(f"{path.name}-wal"))
+    found = _stat(path)
+    if found is None or (log is not None and log.st_size > 0):
+        return False
+    return found.st_size % page != 0
 
 
 def _stat(path: Path) -> os.stat_result | None:

@@ -307,27 +307,27 @@ sweeps = Table(
     Index("sweeps_policy", "policy", "account_id", "begun_at"),
 )
 
-# dialect: the journal is append-only by the database's own word.
-_APPEND_ONLY = {
-    "sqlite": [
-        f"CREATE TRIGGER journal_no_{verb.lower()} BEFORE {verb} ON journal BEGIN "
-        "SELECT RAISE(ABORT, 'the journal is append-only'); END"
+# dialect: the journal is append-only by the database's own word. Trigger -> how it is made.
+APPEND_ONLY = {
+    "sqlite": {
+        f"journal_no_{verb.lower()}": (
+            f"CREATE TRIGGER journal_no_{verb.lower()} BEFORE {verb} ON journal BEGIN "
+            "SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        )
         for verb in ("UPDATE", "DELETE")
-    ],
-    "postgresql": [
-        (
+    },
+    "postgresql": {
+        "journal_append_only": (
             "CREATE OR REPLACE FUNCTION journal_is_append_only() RETURNS trigger AS $$ BEGIN "
-            "RAISE EXCEPTION 'the journal is append-only'; END $$ LANGUAGE plpgsql"
-        ),
-        (
+            "RAISE EXCEPTION 'the journal is append-only'; END $$ LANGUAGE plpgsql; "
             "CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "
             "FOR EACH STATEMENT EXECUTE FUNCTION journal_is_append_only()"
-        ),
-    ],
+        )
+    },
 }
 
 
 @event.listens_for(journal, "after_create")
 def _keep_append_only(_table: Table, connection: Connection, **_: object) -> None:
-    for statement in _APPEND_ONLY[connection.dialect.name]:
+    for statement in APPEND_ONLY[connection.dialect.name].values():
         connection.exec_driver_sql(statement)

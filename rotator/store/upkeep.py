@@ -7,16 +7,16 @@ import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, inspect
+from sqlalchemy import delete
 
-from rotator.errors import Refused, StoreDamaged
+from rotator.errors import Refused, StoreDamaged, StoreTooNew
 from rotator.model import JournalOutcome, Step
 from rotator.store import files, migrations
 from rotator.store import journal as record
 from rotator.store.engine import connect_sqlite
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
-from rotator.store.schema import METADATA, meta, rotations
+from rotator.store.schema import APPEND_ONLY, METADATA, meta
 from rotator.store.watermark import ACCEPTED, STAMP
 
 if TYPE_CHECKING:
@@ -30,6 +30,28 @@ if TYPE_CHECKING:
 __all__ = ["Upkeep", "before_version", "copy", "quick_check"]
 
 _COPY_PAGES = 256
+
+# dialect: which columns there are, and which indexes and triggers.
+_THERE = {
+    "sqlite": (
+        (
+            "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c "
+            "WHERE t.type = 'table'"
+        ),
+        "SELECT name FROM sqlite_master WHERE type IN ('index', 'trigger')",
+    ),
+    "postgresql": (
+        (
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = current_schema()"
+        ),
+        (
+            "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() UNION "
+            "SELECT trigger_name FROM information_schema.triggers "
+            "WHERE trigger_schema = current_schema()"
+        ),
+    ),
+}
 
 
 class Upkeep(Part):
@@ -46,9 +68,9 @@ class Upkeep(Part):
             with self._database.reading() as connection:
                 found += _integrity(self._database, connection)
                 migrations.version_of(self._database, connection)
-                found += _tables(self._database, connection)
+                found += _tables(connection)
                 found += record.broken_chains(connection)
-        except StoreDamaged as exc:
+        except (StoreDamaged, StoreTooNew) as exc:
             found.append(str(exc))
         return found
 
@@ -89,11 +111,17 @@ def quick_check(database: Database, connection: Connection) -> None:
     """Refuse a damaged SQLite file before anything is built on it.
 
     Raises:
-        StoreDamaged: it fails SQLite's quick_check.
+        StoreDamaged: it fails SQLite's quick_check, or ends in the middle of a page (which SQLite
+            reads as if zeros followed).
     """
-    if not database.is_sqlite:
+    path = database.address.path
+    if path is None:
         return
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found == "ok" and files.is_cut_short(
+        path, page=connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    ):
+        found = "the last page is cut short"
     if found != "ok":
         raise StoreDamaged(
             f"{database.address} fails its integrity check ({found}); it is left as it is. "
@@ -150,30 +178,24 @@ def _integrity(database: Database, connection: Connection) -> Iterator[str]:
         yield f"row {number} of {table} refers to a row of {parent} that is missing"
 
 
-def _tables(database: Database, connection: Connection) -> Iterator[str]:
-    inspector = inspect(connection)
-    there = set(inspector.get_table_names())
+def _tables(connection: Connection) -> Iterator[str]:
+    columns_query, names_query = _THERE[connection.dialect.name]
+    columns = {(table, name) for table, name in connection.exec_driver_sql(columns_query)}
+    tables = {table for table, _ in columns}
     for table in METADATA.sorted_tables:
-        if table.name not in there:
+        if table.name not in tables:
             yield f"the table {table.name} is missing"
             continue
-        columns = {column["name"] for column in inspector.get_columns(table.name)}
         yield from (
             f"the column {table.name}.{column.name} is missing"
             for column in table.columns
-            if column.name not in columns
+            if (table.name, column.name) not in columns
         )
-    indexes = {index["name"] for index in inspector.get_indexes(rotations.name)}
-    if "rotations_open" not in indexes:
+    names = set(connection.exec_driver_sql(names_query).scalars())
+    if "rotations_open" not in names:
         yield "the index that refuses a second open rotation is missing"
-    if database.is_sqlite:
-        triggers = set(
-            connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'journal'"
-            ).scalars()
-        )
-        yield from (
-            f"the trigger {name} that keeps the journal append-only is missing"
-            for name in ("journal_no_delete", "journal_no_update")
-            if name not in triggers
-        )
+    yield from (
+        f"the trigger {name} that keeps the journal append-only is missing"
+        for name in APPEND_ONLY[connection.dialect.name]
+        if name not in names
+    )
