@@ -7,7 +7,7 @@ import shutil
 import socket
 import sqlite3
 import stat
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from sqlalchemy import event
 
 from rotator.errors import (
     Refused,
-    RotatorError,
     StoreDamaged,
     StoreError,
     StoreMissing,
@@ -35,6 +34,7 @@ from tests.store.worlds import (
     a_key,
     a_rotation,
     a_user,
+    names,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _closed(world: World) -> bytes:
     """The whole store in one file, and its bytes."""
     _filled(world)
     world.store.close()
-    assert [world.path.name] == os.listdir(world.path.parent)
+    assert [world.path.name] == names(world.path.parent)
     return world.path.read_bytes()
 
 
@@ -74,9 +74,9 @@ def test_a_new_store_is_for_its_owner_only(tmp_path: Path) -> None:
         os.umask(before)
 
     state = tmp_path / "deep" / "state"
-    assert ["r.db"] == os.listdir(state)
-    assert 0o600 == stat.S_IMODE((state / "r.db").stat().st_mode)
-    assert 0o700 == stat.S_IMODE(state.stat().st_mode)
+    assert names(state) == ["r.db"]
+    assert stat.S_IMODE((state / "r.db").stat().st_mode) == 0o600
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
 def test_commits_survive_a_power_cut(world: World) -> None:
@@ -87,7 +87,7 @@ def test_commits_survive_a_power_cut(world: World) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         ]
 
-    assert ["wal", 2, 1, 5000] == found
+    assert found == ["wal", 2, 1, 5000]
 
 
 def _a_store(path: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_is_no_store_of_ours_is_refused_and_left_as_it_was(
         create(f"sqlite:///{path}", clock=Clock())
 
     assert before == _left(path)
-    assert ["r.db"] == os.listdir(tmp_path)
+    assert names(tmp_path) == ["r.db"]
     assert str(path) in str(told.value)
     assert error is type(told.value)
 
@@ -202,10 +202,10 @@ def test_a_race_to_make_a_store_has_one_winner(tmp_path: Path) -> None:
     path = tmp_path / "r.db"
 
     with pytest.raises(Refused, match="exists already"):
-        files.make_whole(path, lambda _draft: path.write_text("theirs", encoding="utf-8") and None)
+        files.make_whole(path, lambda _draft: _a_text(path))
 
-    assert "theirs" == path.read_text(encoding="utf-8")
-    assert ["r.db"] == os.listdir(tmp_path)
+    assert path.read_text(encoding="utf-8").startswith("precious")
+    assert names(tmp_path) == ["r.db"]
 
 
 def test_a_making_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_making_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         files.make_whole(path, break_off)
 
-    assert [] == os.listdir(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_no_store_is_told_with_what_to_type(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_no_store_is_told_with_what_to_type(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="cannot be made"):
         create("sqlite:///file/r.db", clock=Clock(), base=tmp_path)
 
-    assert ["file"] == os.listdir(tmp_path)
+    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_a_store_cannot_be_made_without_the_right_to_write(public: Path) -> None
     with _as_nobody(), pytest.raises(StoreUnavailable, match="cannot be made"):
         create(f"sqlite:///{public}/r.db", clock=Clock())
 
-    assert [] == os.listdir(public)
+    assert names(public) == []
 
 
 MOUNTS = r"""
@@ -405,10 +405,8 @@ def test_a_flipped_bit_is_no_traceback(world: World, start: int) -> None:
     end = 100 if start == 0 else len(whole)
     for offset in range(start, end, step):
         _flip(world.path, whole, offset)
-        try:
+        with suppress(StoreError):
             _opened_and_read(world.path)
-        except RotatorError as exc:
-            assert str(exc)
 
 
 @pytest.mark.parametrize(
@@ -464,9 +462,13 @@ def test_a_save_into_a_file_that_vanishes_is_no_save(world: World) -> None:
     world.known_user()
     lease = world.lease()
 
-    with pytest.raises(StoreMissing, match="is gone"), world.store.change(lease) as change:
-        change.intent(Step.ISSUE, timeout_at=NOW)
-        world.path.rename(world.path.with_name("away"))
+    def save() -> None:
+        with world.store.change(lease) as change:
+            change.intent(Step.ISSUE, timeout_at=NOW)
+            world.path.rename(world.path.with_name("away"))
+
+    with pytest.raises(StoreMissing, match="is gone"):
+        save()
 
 
 def test_a_save_into_a_file_that_is_exchanged_is_no_save(world: World, tmp_path: Path) -> None:
@@ -475,9 +477,13 @@ def test_a_save_into_a_file_that_is_exchanged_is_no_save(world: World, tmp_path:
     lease = world.lease()
     _a_store(tmp_path / "other.db")
 
-    with pytest.raises(StoreUnavailable, match="exchanged"), world.store.change(lease) as change:
-        change.note_user(a_user(message="x"))
-        (tmp_path / "other.db").replace(world.path)
+    def save() -> None:
+        with world.store.change(lease) as change:
+            change.note_user(a_user(message="x"))
+            (tmp_path / "other.db").replace(world.path)
+
+    with pytest.raises(StoreUnavailable, match="exchanged"):
+        save()
 
 
 def test_a_file_that_takes_the_place_of_the_store_is_verified(world: World, tmp_path: Path) -> None:
@@ -508,10 +514,14 @@ def test_a_full_disk_leaves_nothing_and_mends_by_itself(world: World) -> None:
     event.listen(engine, "connect", bound)
     engine.dispose()
 
-    with pytest.raises(StoreUnavailable, match="the disk is full"), world.change() as change:
-        change.facts("r1", successor=NEW)
-        for _ in range(100):
-            change.journal(Step.PROVE, JournalOutcome.DONE, detail="x" * 1000)
+    def save() -> None:
+        with world.change() as change:
+            change.facts("r1", successor=NEW)
+            for _ in range(100):
+                change.journal(Step.PROVE, JournalOutcome.DONE, detail="x" * 1000)
+
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        save()
 
     assert a_rotation() == world.store.know(ALICE).rotation
     assert world.store.seq_max() == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import text
@@ -40,6 +40,8 @@ from tests.store.worlds import (
 )
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from tests.store.worlds import World
 
 ENDS = NOW + MINUTE
@@ -112,7 +114,7 @@ def test_a_user_who_was_never_noted_has_a_record_too(world: World) -> None:
         change.journal(Step.DEACTIVATE, OBSERVED, key_id=OLD)
 
     (row,) = world.store.history()
-    assert ("AIDAALICE", "", None, None) == (row.user_id, row.user, row.policy, row.rotation_id)
+    assert (row.user_id, row.user, row.policy, row.rotation_id) == ("AIDAALICE", "", None, None)
 
 
 def test_an_outcome_belongs_to_an_intent_of_the_same_user(world: World) -> None:
@@ -137,7 +139,7 @@ def test_the_database_refuses_to_change_the_record(world: World, statement: str)
     ):
         connection.execute(text(statement))
 
-    assert [Step.BEGIN] == [row.step for row in world.store.history()]
+    assert [row.step for row in world.store.history()] == [Step.BEGIN]
 
 
 def test_history_is_read_by_user_time_and_step(world: World) -> None:
@@ -147,14 +149,14 @@ def test_history_is_read_by_user_time_and_step(world: World) -> None:
             change.journal(step, DONE)
         world.clock.go(HOUR)
 
-    def seqs(*asked: object) -> list[int]:
-        return [row.seq for row in world.store.history(*asked)]  # type: ignore[arg-type] - a table's columns
+    def seqs(*asked: Any) -> list[int]:  # noqa: ANN401 - what history may be asked for
+        return [row.seq for row in world.store.history(*asked)]
 
-    assert [1, 2, 3] == seqs()
-    assert [1, 3] == seqs(ALICE)
-    assert [2, 3] == seqs(None, NOW + HOUR)
-    assert [1, 2] == seqs(None, None, Step.BEGIN)
-    assert [3] == seqs(ALICE, NOW + HOUR, Step.CLOSE)
+    assert seqs() == [1, 2, 3]
+    assert seqs(ALICE) == [1, 3]
+    assert seqs(None, NOW + HOUR) == [2, 3]
+    assert seqs(None, None, Step.BEGIN) == [1, 2]
+    assert seqs(ALICE, NOW + HOUR, Step.CLOSE) == [3]
 
 
 def test_a_long_history_is_read_whole(world: World) -> None:
@@ -255,7 +257,7 @@ def test_a_later_intent_of_the_same_request_supersedes_the_earlier(world: World)
     ],
 )
 def test_success_of_a_second_try_ends_the_first_after_its_wait(
-    world: World, later: object, *, is_waited_for: bool
+    world: World, later: timedelta, *, is_waited_for: bool
 ) -> None:
     """Until then the first, whose answer was lost, may still be carried out."""
     world.begun()
@@ -263,7 +265,7 @@ def test_success_of_a_second_try_ends_the_first_after_its_wait(
         change.intent(Step.REACTIVATE, timeout_at=ENDS, key_id=OLD)
         again = change.intent(Step.REACTIVATE, timeout_at=ENDS + SECOND, key_id=OLD)
         change.outcome(again, DONE)
-    world.clock.go(later)  # type: ignore[arg-type] - a table's column
+    world.clock.go(later)
 
     assert is_waited_for == bool(world.store.know(ALICE, settle=SETTLE).intents)
 
@@ -277,7 +279,7 @@ def test_an_open_rotation_never_forgets_an_intent(world: World, *, is_closed: bo
         if is_closed:
             change.close("r1", NOW, Outcome.NO_EFFECT)
 
-    assert [Step.ISSUE] == [intent.step for intent in world.store.know(ALICE).intents]
+    assert [intent.step for intent in world.store.know(ALICE).intents] == [Step.ISSUE]
 
     world.clock.go(30 * DAY)
 
@@ -360,14 +362,17 @@ def test_a_limit_is_counted_in_the_transaction_of_the_intent(world: World) -> No
     with world.change(ALICE) as change:
         change.intent(Step.ISSUE, timeout_at=ENDS, limit=(1, since))
 
-    with pytest.raises(LimitReached, match=r"prod/bob: policy ci did 1 of at most 1"):
+    def one_too_many() -> None:
         with world.change(BOB) as change:
             change.note_user(a_user(BOB, message="about to issue"))
             change.intent(Step.ISSUE, timeout_at=ENDS, limit=(1, since))
 
+    with pytest.raises(LimitReached, match="prod/bob: policy ci did 1 of at most 1"):
+        one_too_many()
+
     user = world.store.know(BOB).user
     assert user is not None
-    assert ("", 1) == (user.message, _counts(world)[DoorName.ISSUE])
+    assert (user.message, _counts(world)[DoorName.ISSUE]) == ("", 1)
 
 
 @pytest.mark.parametrize(
@@ -403,13 +408,13 @@ def test_what_a_limit_counts(
     ],
 )
 def test_limits_are_per_policy_and_day(
-    world: World, policy: str, later: object, expected: int
+    world: World, policy: str, later: timedelta, expected: int
 ) -> None:
     """The end of a freeze does not fire everything at once."""
     world.begun()
     with world.change() as change:
         change.intent(Step.ISSUE, timeout_at=ENDS, policy=policy)
-    world.clock.go(later)  # type: ignore[arg-type] - a table's column
+    world.clock.go(later)
 
     assert expected == _counts(world)[DoorName.ISSUE]
 

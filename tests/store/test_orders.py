@@ -90,7 +90,7 @@ def test_an_order_on_another_user_is_not_ended(world: World) -> None:
 
     row = world.store.order(number)
     assert row is not None
-    assert ("withdrawn", "thought better of it", NOW) == (row.outcome, row.message, row.ended_at)
+    assert (row.outcome, row.message, row.ended_at) == ("withdrawn", "thought better of it", NOW)
     assert world.store.order(99) is None
 
 
@@ -129,10 +129,10 @@ def test_a_hold_stops_whom_it_concerns_until_it_is_released(world: World, scope:
     assert world.store.release_hold(scope, subject=subject, reason="over", actor="bob") == 0
     assert world.store.hold_on(ALICE, account="prod", policy="ci") is None
     recorded = [(row.step, row.outcome, row.actor) for row in world.store.history()]
-    assert [
+    assert recorded == [
         (Step.ORDER, JournalOutcome.DONE, "eve"),
         (Step.ORDER, JournalOutcome.DONE, "bob"),
-    ] == recorded
+    ]
     assert world.store.check() == []
 
 
@@ -174,7 +174,7 @@ def test_late_evidence_holds_a_user_in_the_transaction_that_found_it(world: Worl
     expected = Hold(Scope.USER, NOW, "daemon", Reason.USED_AFTER_ALL, "used an hour ago")
     assert expected == world.store.hold_on(ALICE, account="prod", policy="ci")
     (row,) = world.store.history()
-    assert (Step.ORDER, Reason.USED_AFTER_ALL, "alice") == (row.step, row.reason, row.user)
+    assert (row.step, row.reason, row.user) == (Step.ORDER, Reason.USED_AFTER_ALL, "alice")
     assert world.store.release_hold(Scope.USER, subject=ALICE, reason="ok", actor="eve") == 1
 
 

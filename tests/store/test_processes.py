@@ -55,8 +55,8 @@ def test_two_processes_take_turns(world: World) -> None:
     writers = [_writer(world, ALICE.user_id, name, 40) for name in ("one", "two")]
     outputs = [writer.communicate(timeout=60)[0] for writer in writers]
 
-    assert [0, 0] == [writer.returncode for writer in writers]
-    assert [40, 40] == [len(output.splitlines()) for output in outputs]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert [len(output.splitlines()) for output in outputs] == [40, 40]
     counted = [int(row.detail.split()[1]) for row in world.store.history(ALICE)]
     assert list(range(160)) == counted
     assert world.store.check() == []
@@ -101,7 +101,7 @@ def test_a_kill_while_a_store_is_made_leaves_none(tmp_path: Path) -> None:
         [sys.executable, "-c", INTERRUPTED, f"sqlite:///{path}"], check=False, timeout=60
     )
 
-    assert -signal.SIGKILL == killed.returncode
+    assert killed.returncode == -signal.SIGKILL
     assert not path.exists()
 
     World.made(tmp_path).store.close()

@@ -26,6 +26,8 @@ from tests.store.worlds import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.store.worlds import World
 
 AWAY = UserRef("444455556666", "AIDAALICE2")
@@ -59,8 +61,9 @@ def test_status_reads_everybody_in_four_queries(world: World) -> None:
     assert len(standings) == 21
     known = world.store.know(ALICE)
     assert Standing(a_user(), (), known.places, rotation) == standings[-1]
-    assert [["AKIA00"], ["AKIA01"]] == [
-        [row.key.key_id for row in standing.keys] for standing in standings[:2]
+    assert [[row.key.key_id for row in standing.keys] for standing in standings[:2]] == [
+        ["AKIA00"],
+        ["AKIA01"],
     ]
 
 
@@ -117,10 +120,10 @@ def test_moments_are_kept_and_orders_are_at_once(world: World) -> None:
         [a_user(next_at=NOW + HOUR), a_user(BOB, next_at=NOW + MINUTE), a_user(carol)]
     )
 
-    assert NOW + MINUTE == world.store.next_moment()
+    assert world.store.next_moment() == NOW + MINUTE
     assert world.store.moments(NOW + MINUTE - SECOND) == []
-    assert [(BOB, "prod", "bob")] == world.store.moments(NOW + MINUTE)
-    assert [BOB, ALICE] == [ref for ref, _, _ in world.store.moments(NOW + HOUR)]
+    assert world.store.moments(NOW + MINUTE) == [(BOB, "prod", "bob")]
+    assert [ref for ref, _, _ in world.store.moments(NOW + HOUR)] == [BOB, ALICE]
 
     number = world.store.give(carol, an_order())
 
@@ -134,13 +137,13 @@ def test_moments_are_kept_and_orders_are_at_once(world: World) -> None:
 def test_replicas_are_live_while_they_announce_themselves(world: World) -> None:
     """The latest word of each counts, and those long silent are forgotten."""
 
-    def announce(name: str, digest: str, at: object) -> None:
+    def announce(name: str, digest: str, at: datetime) -> None:
         world.store.seen_replica(
             name,
             version="0.1.0",
             config_digest=digest,
             access_key_id=OLD,
-            at=at,  # type: ignore[arg-type] - a table's column
+            at=at,
         )
 
     announce("one", "d1", NOW)
@@ -154,7 +157,7 @@ def test_replicas_are_live_while_they_announce_themselves(world: World) -> None:
 
     announce("one", "d2", NOW + 8 * DAY)
 
-    assert ["one"] == [row.replica_id for row in world.store.replicas(NOW - DAY)]
+    assert [row.replica_id for row in world.store.replicas(NOW - DAY)] == ["one"]
 
 
 def test_a_sweep_counts_once_it_has_ended(world: World) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event
@@ -29,7 +28,10 @@ from tests.store.worlds import (
 )
 
 if TYPE_CHECKING:
-    from rotator.model import LastUse
+    from datetime import timedelta
+    from collections.abc import Callable
+
+    from rotator.model import AccessKey, LastUse
     from tests.store.worlds import World
 
 EVERYTHING = a_user(
@@ -61,7 +63,7 @@ def test_everything_known_of_a_user_reads_as_it_was_written(world: World) -> Non
         change.note_user(a_user())
         change.note_user(EVERYTHING)
 
-    assert EVERYTHING == world.store.know(ALICE).user
+    assert world.store.know(ALICE).user == EVERYTHING
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_everything_known_of_a_user_reads_as_it_was_written(world: World) -> Non
     ],
 )
 def test_a_user_is_written_only_when_something_changed(
-    world: World, changes: dict[str, object], *, expected: bool
+    world: World, changes: dict[str, Any], *, expected: bool
 ) -> None:
     """A sweep that learns nothing writes nothing."""
     world.known_user()
@@ -149,7 +151,7 @@ def _updates(world: World) -> list[str]:
     ],
 )
 def test_a_key_is_written_only_when_something_changed(
-    world: World, seen: object, expected: int
+    world: World, seen: AccessKey, expected: int
 ) -> None:
     """That it is still listed is worth a row a day."""
     with world.change() as change:
@@ -157,7 +159,7 @@ def test_a_key_is_written_only_when_something_changed(
         change.sight([a_key()])
     updates = _updates(world)
     with world.change() as change:
-        change.sight([seen])  # type: ignore[list-item] - a table's column
+        change.sight([seen])
 
     assert expected == len(updates)
 
@@ -240,9 +242,10 @@ def _was_seen_later(world: World) -> None:
 
 
 @pytest.mark.parametrize("happens", [_rotates, _is_leased, _has_an_order, _was_seen_later])
-def test_a_survey_leaves_alone_whom_somebody_looks_at(world: World, happens: object) -> None:
+def test_a_survey_leaves_alone_whom_somebody_looks_at(
+    world: World, happens: Callable[[World], None]
+) -> None:
     """The report is hours old; whoever looks live knows better."""
-    assert callable(happens)
     happens(world)
 
     assert world.store.note_users([a_user(message="from the report")]) == 0
@@ -259,8 +262,8 @@ def test_users_missing_from_a_complete_listing_are_told_since_when(world: World)
     world.store.note_missing(ACCOUNT, {"AIDABOB"}, NOW)
     world.store.note_missing(ACCOUNT, ["AIDABOB"], NOW + HOUR)
 
-    assert [NOW, None, None] == missing()
+    assert missing() == [NOW, None, None]
 
     world.store.note_missing(ACCOUNT, {"AIDAALICE", "AIDABOB"}, NOW + DAY)
 
-    assert [None, None, None] == missing()
+    assert missing() == [None, None, None]

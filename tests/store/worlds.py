@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rotator.model import (
     AccessKey,
@@ -58,7 +58,7 @@ class Clock:
         return self.now
 
 
-def a_user(ref: UserRef = ALICE, **columns: object) -> UserRow:
+def a_user(ref: UserRef = ALICE, **columns: Any) -> UserRow:  # noqa: ANN401 - columns of many types
     """A user of account prod who is named after the id, covered by policy `ci`."""
     name = ref.user_id.removeprefix("AIDA").lower()
     user = UserRow(ref, "prod", name, policy="ci", as_of=NOW)
@@ -77,7 +77,7 @@ def a_key(
     return AccessKey(key_id, status, created, last_use or NeverUsed(), created, NOW, seen_at)
 
 
-def a_rotation(rotation_id: str = "r1", **facts: object) -> Rotation:
+def a_rotation(rotation_id: str = "r1", **facts: Any) -> Rotation:  # noqa: ANN401 - facts of many types
     """A replacement of the old key that has just begun."""
     return replace(Rotation(rotation_id, Kind.REPLACE, "ci", NOW, predecessor=OLD), **facts)
 
@@ -85,6 +85,11 @@ def a_rotation(rotation_id: str = "r1", **facts: object) -> Rotation:
 def a_place(place: Place = FILE, *, readable: bool = True) -> PlaceRow:
     """A place of the sink of its type."""
     return PlaceRow(place, readable, place.type)
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def an_order(verb: Verb = Verb.ROTATE, key_id: str | None = None) -> Order:
