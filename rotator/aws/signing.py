@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
@@ -40,8 +42,6 @@ RENEWAL_SECONDS = 5 * 60
 
 LONG_TERM = "AKIA"
 """How the ids of keys begin that do not expire by themselves (IAM User Guide, identifiers)."""
-
-LOOPBACK = ("localhost", "127.", "::1")
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL")
 
@@ -216,5 +216,8 @@ def session_of_role(ask: Callable[[], dict[str, str]], clock: Callable[[], datet
 def local_endpoint(environ: Mapping[str, str]) -> bool:
     """Whether IAM is asked on this machine (an emulator), so that nobody need be spared."""
     url = next(filter(None, map(environ.get, _ENDPOINTS)), "")
-    host = url.partition("://")[2].lstrip("[")
-    return host.startswith(LOOPBACK)
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

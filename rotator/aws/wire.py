@@ -135,7 +135,8 @@ class Wire:
             theirs = parsedate_to_datetime(date)
         except ValueError:
             return
-        self._skew = theirs.astimezone(UTC) - (started_at + (now - started_at) / 2)
+        # HTTP knows no other zone than GMT, whatever is written there (RFC 9110, section 5.6.7).
+        self._skew = theirs.replace(tzinfo=UTC) - (started_at + (now - started_at) / 2)
 
     def count(self, action: str, result: Result) -> None:
         """One request has ended."""

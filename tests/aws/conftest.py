@@ -90,3 +90,28 @@ def enter(accounts_of: Callable[..., Accounts]) -> Enter:
         return accounts_of(account, **options).enter(account)
 
     return go
+
+
+@pytest.fixture(scope="session")
+def _kept(_server: Loopback) -> Entered:
+    """An account that was entered once, since making clients is most of what a test costs."""
+    _server.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", OWN_KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", OWN_SECRET)
+        patch.setenv("AWS_ENDPOINT_URL", _server.url)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        accounts = Accounts(
+            [DEFAULT],
+            environ=os.environ,
+            clock=real_time,
+            request_timeout=timedelta(seconds=0.4),
+            rates=None,
+        )
+        return accounts.enter(DEFAULT)
+
+
+@pytest.fixture
+def entered(aws: Loopback, _kept: Entered) -> Entered:
+    """The ambient account, entered by a user, with nothing seen yet."""
+    return _kept

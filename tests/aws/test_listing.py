@@ -14,6 +14,7 @@ from tests.aws.loopback import KEY_ID, answer, error, in_turn, listed, page, pla
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rotator.aws.accounts import Entered
     from rotator.aws.iam import Iam
     from tests.aws.conftest import Counted, Enter
     from tests.aws.loopback import Loopback, Reply
@@ -24,8 +25,8 @@ ROLE = loopback.identity("arn:aws:sts::111122223333:assumed-role/rotator/rotator
 
 
 @pytest.fixture
-def iam(enter: Enter) -> Iam:
-    return enter().iam
+def iam(entered: Entered) -> Iam:
+    return entered.iam
 
 
 @pytest.mark.parametrize(
@@ -327,8 +328,9 @@ def test_a_list_of_users_that_breaks_off_is_none(
         iam.users(groups=True, tags=True)
 
 
-def test_reading_goes_on_after_a_failure(aws: Loopback, iam: Iam, counted: Counted) -> None:
+def test_reading_goes_on_after_a_failure(aws: Loopback, enter: Enter, counted: Counted) -> None:
     """A request that only reads may be repeated; each attempt is counted."""
+    iam = enter().iam
     aws.replies["ListAccessKeys"] = in_turn(error(500, "ServiceFailure"), listed(A_KEY))
 
     assert len(iam.list_keys("alice")) == 1
