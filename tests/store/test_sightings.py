@@ -28,8 +28,8 @@ from tests.store.worlds import (
 )
 
 if TYPE_CHECKING:
-    from datetime import timedelta
     from collections.abc import Callable
+    from datetime import timedelta
 
     from rotator.model import AccessKey, LastUse
     from tests.store.worlds import World
