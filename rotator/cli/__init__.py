@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
@@ -25,17 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. What goes wrong is told in a sentence."""
     from rotator.cli.parser import make_parser
 
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if arguments[:1] == ["credentials"]:
-        return _closing(lambda: _credentials(make_parser().parse_args(arguments)))
-    given = make_parser().parse_args(arguments)
-    return _closing(lambda: _run(given))
+    given = make_parser().parse_args(argv)
+    work = _credentials if given.command == "credentials" else _run
+    return _closing(lambda: work(given))
 
 
-def _closing(work) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a callable without arguments
+def _closing(work: Callable[[], int]) -> int:
     """The edge: every error of ours is a sentence here, and a closed pipe no error at all."""
     try:
-        status = int(work())
+        status = work()
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads has seen enough. Python would complain once more at exit.
@@ -81,8 +79,10 @@ def _where(exc: Exception) -> str:
     trace = exc.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""  # fmt: skip  # noqa: PTH119, E501
-    return f"{type(exc).__name__}{where}"
+    if trace is None:
+        return type(exc).__name__
+    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
+    return f"{type(exc).__name__} at {file}:{trace.tb_lineno}"
 
 
 def _credentials(given: Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -39,8 +40,8 @@ def run_daemon(settings: Settings, given: Namespace) -> int:
         ConfigError: at the start there is no configuration to keep in force.
         StoreError: a person must do something about the store first.
     """
+    disable_core_dumps()
     configuration = load_configuration(settings)
-    assert settings.config is not None
     if not given.init_state and configuration.state.startswith("sqlite"):
         opened(configuration.state).close()
     daemon, metrics = _build(settings, given, configuration)
@@ -79,10 +80,10 @@ def _build(
             on_request=metrics.on_request,
         )
 
-    assert settings.config is not None
+    source = settings.config or Path()
     open_it = ensured if given.init_state else opened
     daemon = Daemon(
-        watch=Watch(settings.config, lambda: load_configuration(settings), configuration),
+        watch=Watch(source, lambda: load_configuration(settings), configuration),
         open_store=lambda: open_it(configuration.state),
         equip=equipped,
         clock=clock,

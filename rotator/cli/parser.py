@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 import rotator
 
 __all__ = ["make_parser"]
+
+Add = Callable[[str, str], argparse.ArgumentParser]
+"""Adds a command of this name, with a sentence that says what it is for."""
 
 _USER = "NAME or ACCOUNT/NAME"
 
@@ -36,24 +40,60 @@ def _common(default: str | None) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     group = common.add_argument_group("global options, on either side of the command")
     flag = False if default is None else default
-    group.add_argument("-c", "--config", default=default, metavar="PATH", help="a file or a folder of YAML (ROTATOR_CONFIG)")  # fmt: skip
-    group.add_argument("--state", default=default, metavar="URL", help="where the store is, instead of what the configuration says (ROTATOR_STATE)")  # fmt: skip
-    group.add_argument("--listen", default=default, metavar="HOST:PORT", help="where health and metrics are served, instead of what the configuration says (ROTATOR_LISTEN)")  # fmt: skip
-    group.add_argument("--log-format", default=default, choices=("json", "console"), help="console on a terminal, else json (ROTATOR_LOG_FORMAT)")  # fmt: skip
-    group.add_argument("--log-level", default=default, choices=("debug", "info", "warning", "error"), help="info (ROTATOR_LOG_LEVEL)")  # fmt: skip
-    group.add_argument("--json", action="store_true", default=flag, help="one JSON document instead of text")  # fmt: skip
+    group.add_argument(
+        "-c",
+        "--config",
+        default=default,
+        metavar="PATH",
+        help="a file or a folder of YAML (ROTATOR_CONFIG)",
+    )
+    group.add_argument(
+        "--state",
+        default=default,
+        metavar="URL",
+        help="where the store is, instead of what the configuration says (ROTATOR_STATE)",
+    )
+    group.add_argument(
+        "--listen",
+        default=default,
+        metavar="HOST:PORT",
+        help="where health and metrics are served, instead of what the configuration says (ROTATOR_LISTEN)",
+    )
+    group.add_argument(
+        "--log-format",
+        default=default,
+        choices=("json", "console"),
+        help="console on a terminal, else json (ROTATOR_LOG_FORMAT)",
+    )
+    group.add_argument(
+        "--log-level",
+        default=default,
+        choices=("debug", "info", "warning", "error"),
+        help="info (ROTATOR_LOG_LEVEL)",
+    )
+    group.add_argument(
+        "--json", action="store_true", default=flag, help="one JSON document instead of text"
+    )
     return common
 
 
-def _working(command) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - the closure above
+def _working(command: Add) -> None:
     daemon = command("daemon", "The long-lived process.")
-    daemon.add_argument("--init-state", action="store_true", help="make the store first, where there is none")  # fmt: skip
+    daemon.add_argument(
+        "--init-state", action="store_true", help="make the store first, where there is none"
+    )
     run = command("run", "One sweep now, whatever the schedule says; then exit.")
     _narrowed(run)
-    run.add_argument("--until-idle", action="store_true", help="go on until nothing is open but what is stopped, held, or waits for more than an hour")  # fmt: skip
+    run.add_argument(
+        "--until-idle",
+        action="store_true",
+        help="go on until nothing is open but what is stopped, held, or waits for more than an hour",
+    )
     plan = command("plan", "What a sweep would do now; nothing is changed.")
     _narrowed(plan)
-    plan.add_argument("--exit-code", action="store_true", help="exit with 3 where at least one row would act now")  # fmt: skip
+    plan.add_argument(
+        "--exit-code", action="store_true", help="exit with 3 where at least one row would act now"
+    )
     command("validate", "Check the configuration's files, and nothing else.")
 
 
@@ -62,26 +102,37 @@ def _narrowed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="USER", help=f"this user alone: {_USER}")
 
 
-def _looking(command) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
+def _looking(command: Add) -> None:
     status = command("status", "Where each user stands, from the store.")
     status.add_argument("user", nargs="?", metavar="USER", help=_USER)
     explain = command("explain", "Everything about one user or key, looked at now.")
-    explain.add_argument("subject", metavar="USER|KEY", help=f"{_USER}, an access key id, or its last four characters")  # fmt: skip
+    explain.add_argument(
+        "subject",
+        metavar="USER|KEY",
+        help=f"{_USER}, an access key id, or its last four characters",
+    )
     history = command("history", "The record of what was done.")
     history.add_argument("user", nargs="?", metavar="USER", help=_USER)
     history.add_argument("--since", metavar="SPAN", help="only what is younger, like 6h")
     history.add_argument("--action", metavar="STEP", help="one step: issue, deliver, deactivate, …")
 
 
-def _levers(command) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
+def _levers(command: Add) -> None:
     rotate = command("rotate", "Begin a rotation now.")
     rotate.add_argument("subject", metavar="USER|KEY", help=f"{_USER}, or a key of it")
-    rotate.add_argument("--enforce", action="store_true", help="also where the policy only observes the user: this one rotation runs to its end")  # fmt: skip
+    rotate.add_argument(
+        "--enforce",
+        action="store_true",
+        help="also where the policy only observes the user: this one rotation runs to its end",
+    )
     _ordered(rotate, required=False)
     for name, text in (
         ("rollback", "Revive the predecessor of an open rotation, and hold the user."),
-        ("close", "End the open rotation, and leave the keys as they are; also gives up places that no policy names any more."),
-    ):  # fmt: skip
+        (
+            "close",
+            "End the open rotation, and leave the keys as they are; also gives up places that no policy names any more.",
+        ),
+    ):
         lever = command(name, text)
         lever.add_argument("user", metavar="USER", help=_USER)
         _ordered(lever, required=True)
@@ -97,20 +148,36 @@ def _levers(command) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - 
         whom.add_argument("--all", action="store_true", help="everybody")
         _ordered(lever, required=name == "hold")
         if name == "hold":
-            lever.add_argument("--until", metavar="WHEN", help="a span from now like +4h, or a time like 2026-12-24T08:00Z")  # fmt: skip
+            lever.add_argument(
+                "--until",
+                metavar="WHEN",
+                help="a span from now like +4h, or a time like 2026-12-24T08:00Z",
+            )
 
 
 def _ordered(parser: argparse.ArgumentParser, *, required: bool) -> None:
     why = "why; it goes into the record" + ("" if required else " (optional)")
     parser.add_argument("--reason", metavar="TEXT", help=why, required=required, default="")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--as", dest="actor", metavar="WHO", help="who gives the order (ROTATOR_ACTOR, else login@host)")  # fmt: skip
+    parser.add_argument(
+        "--as",
+        dest="actor",
+        metavar="WHO",
+        help="who gives the order (ROTATOR_ACTOR, else login@host)",
+    )
 
 
-def _others(command) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - as above
-    credentials = command("credentials", "For `credential_process`: print a file sink's credential with an expiration.")  # fmt: skip
-    credentials.add_argument("path", metavar="PATH", help="the file that a file sink wrote, in its default JSON")  # fmt: skip
-    credentials.add_argument("--expires-in", default="1h", metavar="SPAN", help="when SDKs look again (1h)")  # fmt: skip
+def _others(command: Add) -> None:
+    credentials = command(
+        "credentials",
+        "For `credential_process`: print a file sink's credential with an expiration.",
+    )
+    credentials.add_argument(
+        "path", metavar="PATH", help="the file that a file sink wrote, in its default JSON"
+    )
+    credentials.add_argument(
+        "--expires-in", default="1h", metavar="SPAN", help="when SDKs look again (1h)"
+    )
     command("sinks", "The installed sinks.")
     state = command("state", "The store: make it, check it, copy it.")
     verbs = state.add_subparsers(dest="verb", metavar="VERB", required=True)

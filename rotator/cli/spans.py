@@ -37,7 +37,9 @@ def moment_of(text: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise NoSpan(f"{text!r} is neither a span like +4h nor a time like 2026-12-24T08:00Z") from exc  # fmt: skip  # noqa: E501
+        raise NoSpan(
+            f"{text!r} is neither a span like +4h nor a time like 2026-12-24T08:00Z"
+        ) from exc
     if moment.tzinfo is None:
         raise NoSpan(f"{text!r} has no time zone; write it like 2026-12-24T08:00Z")
     if moment <= now:

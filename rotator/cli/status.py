@@ -128,7 +128,9 @@ def _blocked(user: UserRow) -> dict[str, Any] | None:
 
 def _key(row: Standing, key: KeyRow) -> dict[str, Any]:
     use = key.key.last_use
-    known = "known" if isinstance(use, UsedAt) else "never" if isinstance(use, NeverUsed) else "unknown"  # fmt: skip  # noqa: E501
+    known = (
+        "known" if isinstance(use, UsedAt) else "never" if isinstance(use, NeverUsed) else "unknown"
+    )
     return {
         "access_key_id": key.key.key_id,
         "role": _role(row, key.key.key_id),
@@ -185,7 +187,7 @@ def history(settings: Settings, given: Namespace) -> int:
             row.reason,
             row.actor,
             row.detail,
-        ]  # fmt: skip  # noqa: E501
+        ]
         for row in rows
     ]
     print(table(["AT", "USER", "STEP", "OUTCOME", "KEY", "REASON", "BY", "DETAIL"], lines))

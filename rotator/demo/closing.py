@@ -56,7 +56,7 @@ def _outcome(
     consumer = consumers.of(actor.name)
     result, why = _result(actor, mine, completed=completed, delivered=delivered)
     right = delivered == actor.rotates and completed == (actor.rotates and actor.retires)
-    keys = len(truth[actor.name]["keys"])
+    keys = len(truth.get(actor.name, {"keys": ()})["keys"])
     expected = 2 if actor.stubborn else max(len(actor.keys), 1)
     return Outcome(
         actor,

@@ -26,6 +26,7 @@ class Actor:
         sink: which of the policy's ways its key is delivered: `file`, `secret` or `flaky`.
         keys: ages of its keys in days.
         stubborn: its consumer never looks again, and goes on with the key it read first.
+        joins_after: seconds into the show at which the user is made.
         rotates: whether a new key is to be in place at the end.
         retires: whether its old key is to be gone at the end.
     """
@@ -36,6 +37,7 @@ class Actor:
     sink: str = "file"
     keys: tuple[int, ...] = (100,)
     stubborn: bool = False
+    joins_after: float = 0
     rotates: bool = True
     retires: bool = True
 
@@ -43,7 +45,7 @@ class Actor:
 CAST = (
     Actor("deploy-api", "key is 100 days old"),
     Actor("deploy-web", "key is 72 days old", keys=(72,)),
-    Actor(VICTIM, "key is 100 days old; the daemon is killed in the middle"),
+    Actor(VICTIM, "as deploy-api; the daemon is killed in the middle", joins_after=8),
     Actor("billing", "key is 100 days old; its place is Secrets Manager", sink="secret"),
     Actor("reports", "its sink fails for a while", sink="flaky", path="/flaky/"),
     Actor("legacy-etl", "its job never re-reads its key", stubborn=True, retires=False),
@@ -55,9 +57,9 @@ CAST = (
 """The users, in the order of the closing table."""
 
 
-def seed() -> dict[str, Any]:
-    """The account as it is before the daemon comes."""
-    return {"users": [_user(actor) for actor in CAST]}
+def seed(*actors: Actor) -> dict[str, Any]:
+    """What the local AWS is told, so that it has these users."""
+    return {"users": [_user(actor) for actor in actors]}
 
 
 def _user(actor: Actor) -> dict[str, Any]:

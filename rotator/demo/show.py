@@ -24,12 +24,14 @@ from rotator.demo.consumers import Consumers, place_of
 from rotator.demo.scenario import CAST, FLAKY_PREFIX, VICTIM, policy_text, seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from rotator.demo.scenario import Actor
 
 __all__ = ["Demo", "main"]
 
 SHOW_SECONDS = 50
-FLAKY_SECONDS = 8
+FLAKY_SECONDS = 5
 AWS_OPTIONS = ("--lag", "1s", "--grain", "250ms", "--new-key-delay", "1s")
 TOLD = {
     "daemon.started": "the daemon is up",
@@ -58,6 +60,7 @@ class Demo:
     killed_after: str = ""
     _daemon: subprocess.Popen[bytes] | None = None
     _read_to: int = 0
+    _admitted: set[str] = field(default_factory=set)
 
     @property
     def log(self) -> Path:
@@ -70,13 +73,25 @@ class Demo:
         return self.folder / "policies.yaml"
 
     def prepare(self) -> None:
-        """Put each consumer's present key where it reads it, and write the policies."""
+        """Write the policies, and make everybody who is there from the beginning."""
         self.config.write_text(policy_text(self.folder))
         self.log.touch()
         (self.folder / "state").mkdir()
+        self.admit([actor for actor in CAST if not actor.joins_after])
+        self.aws.fail(
+            "secretsmanager:PutSecretValue",
+            "fail",
+            target=f"{FLAKY_PREFIX}*",
+            for_seconds=FLAKY_SECONDS,
+            times=None,
+        )
+
+    def admit(self, actors: Sequence[Actor]) -> None:
+        """Make users, and put the present key of each where its consumer reads it."""
+        self.aws.plant(seed(*actors))
         truth = self.aws.truth()
         held: list[dict[str, str]] = []
-        for actor in CAST:
+        for actor in actors:
             keys = truth[actor.name]["keys"]
             if not keys:
                 continue
@@ -86,13 +101,17 @@ class Demo:
             else:
                 held.append({"name": place_of(actor), "value": text})
         self.aws.plant({"secrets": held})
-        self.aws.fail(
-            "secretsmanager:PutSecretValue",
-            "fail",
-            target=f"{FLAKY_PREFIX}*",
-            for_seconds=FLAKY_SECONDS,
-            times=None,
-        )
+        self._admitted.update(actor.name for actor in actors)
+
+    def admit_late(self) -> None:
+        """Make those whose time has come."""
+        late = [
+            actor
+            for actor in CAST
+            if actor.name not in self._admitted and self.seconds() >= actor.joins_after
+        ]
+        if late:
+            self.admit(late)
 
     def start_daemon(self) -> None:
         """Start the daemon as a process, as its container does."""
@@ -155,7 +174,7 @@ def main(*, keep: bool = False, folder: Path | None = None) -> int:
     where.mkdir(mode=0o700, parents=True, exist_ok=True)
     print(f"A local AWS, {len(CAST)} users and the real daemon, in {where}\n")
     with ExitStack() as stack:
-        aws = stack.enter_context(LocalAws(seed(), options=AWS_OPTIONS))
+        aws = stack.enter_context(LocalAws(options=AWS_OPTIONS))
         demo = Demo(where, aws)
         demo.prepare()
         consumers = Consumers(aws, where, CAST)
@@ -178,6 +197,7 @@ def main(*, keep: bool = False, folder: Path | None = None) -> int:
 def _watch(demo: Demo, consumers: Consumers) -> None:
     """Tell what the daemon does; kill it once, in the middle of the victim's rotation."""
     while demo.seconds() < SHOW_SECONDS:
+        demo.admit_late()
         for event in demo.new_events():
             _tell(demo, event)
             if (
