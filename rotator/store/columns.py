@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from rotator.model import LastUse
 
-__all__ = ["Evidence", "Moment", "Span", "Word", "last_use_from", "last_use_to", "micros"]
+__all__ = [
+    "Evidence",
+    "Moment",
+    "Prose",
+    "Span",
+    "Word",
+    "last_use_from",
+    "last_use_to",
+    "micros",
+    "plain",
+]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -54,6 +64,22 @@ class Moment(TypeDecorator[datetime]):
             return EPOCH + timedelta(microseconds=_whole(value))
         except OverflowError as exc:
             raise StoreDamaged(f"the store holds {value!r} where a moment belongs") from exc
+
+
+def plain(text: str) -> str:
+    """Text as every database takes it: NUL and halves of characters are replaced."""
+    return text.encode("utf-16", "replace").decode("utf-16", "replace").replace("\x00", "\ufffd")
+
+
+class Prose(TypeDecorator[str]):
+    """Text that others wrote, such as an error's: whatever is in it, it can be stored."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Turn text into what is stored."""
+        return None if value is None else plain(value)
 
 
 class Span(TypeDecorator[timedelta]):

@@ -17,7 +17,7 @@ from sqlalchemy import exists, func, insert, or_, select, update
 
 from rotator.model import Failures, JournalOutcome, Step
 from rotator.store import shapes
-from rotator.store.columns import micros
+from rotator.store.columns import micros, plain
 from rotator.store.schema import chains, journal
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def hash_of(previous: str, row: JournalRow) -> str:
 def append(database: Database, connection: Connection, row: JournalRow) -> int:
     """Write one row at the end of its user's chain; its `seq` and `hash` are given here."""
     length, previous = _end_of_chain(database, connection, row)
+    row = replace(row, detail=plain(row.detail), actor=plain(row.actor))
     bound = replace(row, hash=hash_of(previous, row))
     columns = {name: getattr(bound, name) for name in BOUND} | {"hash": bound.hash}
     columns["user_name"] = columns.pop("user")

@@ -465,3 +465,25 @@ def test_a_user_who_failed_again_and_again_counts_once(world: World) -> None:
             change.close(f"r{number}", at, Outcome.NO_EFFECT)
 
     assert world.store.recent_failures("ci", ACCOUNT, NOW) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("naïve 😀 \u2028", "naïve 😀 \u2028", id="any language"),
+        pytest.param("cut\x00off", "cut\ufffdoff", id="NUL"),
+        pytest.param("half \udc80", "half ?", id="half a character"),
+    ],
+)
+def test_whatever_an_error_says_can_be_recorded(world: World, text: str, expected: str) -> None:
+    """What cannot be stored in every database is replaced, and the record stays whole."""
+    with world.change() as change:
+        change.note_user(a_user(message=text))
+        change.journal(Step.PROVE, REJECTED, detail=text)
+
+    user = world.store.know(ALICE).user
+    assert (expected, [expected]) == (
+        user and user.message,
+        [row.detail for row in world.store.history()],
+    )
+    assert world.store.check() == []

@@ -48,7 +48,7 @@ def _recorded(world: World) -> None:
         with world.change(ref) as change:
             change.journal(Step.PROVE, DONE)
     with world.change(BOB) as change:
-        change.journal(Step.PROVE, DONE, detail="naïve, with \u2028 and \x00")
+        change.journal(Step.PROVE, DONE, detail="naïve, with \u2028, \x00 and \udc80")
     with world.change(ALICE) as change:
         change.journal(Step.CLOSE, DONE)
     world.store.give_hold(Scope.ALL, reason="audit", actor="eve")
