@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import cast, create_engine, event, func, literal, make_url, select
+from sqlalchemy import BigInteger, cast, create_engine, event, func, literal, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -164,7 +164,7 @@ class Database:
         if self.is_sqlite:
             return literal(self.clock() + after, Moment)
         epoch = func.extract("epoch", func.clock_timestamp())
-        return cast(epoch * 1_000_000 + after // MICROSECOND, Moment)
+        return cast(epoch * 1_000_000 + literal(after // MICROSECOND, BigInteger), Moment)
 
     def insert(self, table: Table) -> Any:  # noqa: ANN401 - the dialects' classes share no base with on_conflict
         """An INSERT that knows ON CONFLICT; both dialects spell it alike (dialect)."""
