@@ -34,6 +34,9 @@ __all__ = ["Accounts", "Entered", "Identity"]
 PROOF_TIMEOUT = 10.0
 """Seconds without an answer after which one attempt to prove a key has failed."""
 
+ARN_PARTS = 6
+"""arn, partition, service, region, account and resource (AWS General Reference, ARNs)."""
+
 REFUSED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
 )
@@ -144,7 +147,7 @@ class Accounts:
         self._ids: dict[str, str] = {}
 
     def enter(self, account: model.Account) -> Entered:
-        """Ask AWS who we are in this account; to be called at each sweep.
+        """Ask AWS who we are in a configured account; to be called at each sweep.
 
         Clients and the credentials of a role are kept from one call to the next, and renewed
         when our own credentials have changed.
@@ -300,6 +303,6 @@ def _identity(sts: STSClient) -> Identity:
     """What GetCallerIdentity says; a part that is missing raises."""
     answer = sts.get_caller_identity()
     identity = Identity(answer["Account"], answer["UserId"], answer["Arn"])
-    if not identity.arn.startswith("arn:") or not identity.account_id:
+    if len(identity.arn.split(":", 5)) != ARN_PARTS or not identity.account_id:
         raise ValueError
     return identity

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
+from botocore.loaders import create_loader
 
 from rotator.aws import answers
 from rotator.errors import ReadError
@@ -18,6 +21,7 @@ from rotator.errors import ReadError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from botocore.loaders import Loader
     from botocore.session import Session
     from mypy_boto3_sts import STSClient
 
@@ -77,6 +81,7 @@ class Ambient:
         )
         self._stamps: tuple[_Stamp, ...] = ()
         self._session: Session | None = None
+        self._lock = threading.Lock()
 
     def session(self) -> Session:
         """The session to work with now; another object when the credentials may be others.
@@ -85,18 +90,34 @@ class Ambient:
             ReadError: there are no credentials, and what to do about it.
         """
         stamps = tuple(map(_Stamp.of, self._files))
-        if self._session is None or stamps != self._stamps:
-            self._session = answers.read(_new_session, "find AWS credentials")
-            self._stamps = stamps
-        return self._session
+        with self._lock:
+            if self._session is None or stamps != self._stamps:
+                self._session = answers.read(_new_session, "find AWS credentials")
+                self._stamps = stamps
+            return self._session
 
     def forget(self) -> None:
         """Read everything anew the next time: the credentials were refused."""
-        self._session = None
+        with self._lock:
+            self._session = None
+
+
+def _bare_session() -> Session:
+    """A session that has not looked for credentials yet."""
+    session = botocore.session.Session()
+    models = _models(session.get_config_variable("data_path"))
+    session.register_component("data_loader", models)
+    return session
+
+
+@functools.cache
+def _models(data_path: str | None) -> Loader:
+    """AWS's models of its services, once for all sessions: each would read 10 MB of its own."""
+    return create_loader(data_path)
 
 
 def _new_session() -> Session:
-    session = botocore.session.Session()
+    session = _bare_session()
     if session.get_credentials() is None:
         raise ReadError(answers.cure("NoCredentialsError"), code="NoCredentialsError")
     return session
@@ -208,7 +229,7 @@ def session_of_role(ask: Callable[[], dict[str, str]], clock: Callable[[], datet
         ReadError: as `ask` does, now or when the credentials are renewed.
     """
     role = _Role(ask, ask(), clock)
-    session = botocore.session.Session()
+    session = _bare_session()
     session.register_component("credential_provider", CredentialResolver(providers=[role]))
     return session
 

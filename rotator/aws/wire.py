@@ -7,7 +7,7 @@ request at hand is kept per thread, since clients are shared between threads.
 from __future__ import annotations
 
 import threading
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -19,7 +19,7 @@ from rotator.aws.answers import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.client import BaseClient
@@ -204,14 +204,11 @@ class Tap(Generic[C]):
 
     def _answered(self, response_dict: Mapping[str, Any], **_: object) -> None:
         """An answer has arrived, readable or not."""
-        if self._here.started_at is not None:
-            self._wire.told_time(response_dict["headers"].get("Date"), self._here.started_at)
+        self._wire.told_time(response_dict["headers"].get("Date"), self._here.started_at)
 
     def _end(self, parsed_response: Mapping[str, Any] | None, **_: object) -> None:
         """One attempt is over."""
         operation, self._here.open = self._here.open, ""
-        if not operation:
-            return
         answer = parsed_response or {}
         status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
         result = answers.result_of(status, str(answer.get("Error", {}).get("Code", "")))
@@ -244,4 +241,4 @@ class _Here(threading.local):
         self.agent = agent
         self.sent = False
         self.open = ""
-        self.started_at: datetime | None = None
+        self.started_at = datetime.min.replace(tzinfo=UTC)

@@ -222,13 +222,13 @@ def assumed(expires_at: datetime | None = None) -> Reply:
     return answer("AssumeRole", result)
 
 
-def new_key(*, without: str = "") -> str:
+def new_key(*, without: str = "", secret: str = SECRET) -> str:
     """The result of CreateAccessKey, with its secret; one member may be left out."""
     members = {
         "UserName": "alice",
         "AccessKeyId": KEY_ID,
         "Status": "Active",
-        "SecretAccessKey": SECRET,
+        "SecretAccessKey": secret,
         "CreateDate": "2026-11-24T12:00:00Z",
     }
     told = "".join(f"<{name}>{it}</{name}>" for name, it in members.items() if name != without)

@@ -101,6 +101,11 @@ FAULTS = [
     pytest.param(
         loopback.created(without="AccessKeyId"), OutcomeUnknown, id="a 200 without the key id"
     ),
+    pytest.param(
+        loopback.answer("CreateAccessKey", loopback.new_key(secret="")),
+        OutcomeUnknown,
+        id="a 200 with an empty secret",
+    ),
     pytest.param(plain(400, ""), OutcomeUnknown, id="400 without a word"),
     pytest.param(plain(404, "<html/>"), OutcomeUnknown, id="404 of somebody in between"),
     pytest.param(plain(307, ""), OutcomeUnknown, id="a redirection"),
