@@ -2,7 +2,7 @@
 
 Answers go to standard output, remarks and logs to standard error. Exit status: 0 fine; 1 something
 failed, or somebody who was looked at is stopped or held; 2 the call or the configuration is wrong;
-3 changes are pending (`plan --exit-code`).
+3 changes are pending (`plan --exit-code`). Interrupted by Ctrl-C: 130.
 """
 
 from __future__ import annotations
@@ -13,76 +13,60 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
-FINE, FAILED, WRONG, PENDING = 0, 1, 2, 3
-INTERRUPTED = 130
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. What goes wrong is told in a sentence."""
     from rotator.cli.parser import make_parser
 
-    given = make_parser().parse_args(argv)
-    work = _credentials if given.command == "credentials" else _run
-    return _closing(lambda: work(given))
-
-
-def _closing(work: Callable[[], int]) -> int:
-    """The edge: every error of ours is a sentence here, and a closed pipe no error at all."""
+    _stand_in_for_closed_streams()
     try:
-        status = work()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads has seen enough. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        given = make_parser().parse_args(argv)
+        status = _credentials(given) if given.command == "credentials" else _run(given)
+    except SystemExit as exc:
+        # So argparse ends: it has printed the help, or what is wrong with the call.
+        status = exc.code if isinstance(exc.code, int) else WRONG
     except KeyboardInterrupt:
-        return INTERRUPTED
-    return status
+        status = INTERRUPTED
+    return status if _is_flushed() else FAILED
 
 
 def _run(given: Namespace) -> int:
+    """Run a command; the edge at which every error becomes one sentence and a status."""
+    from rotator.cli.bugs import report
     from rotator.cli.build import settings_of
     from rotator.cli.commands import COMMANDS
     from rotator.cli.output import say
-    from rotator.errors import ConfigError, RotatorError, StoreError
+    from rotator.errors import ConfigError, RotatorError
 
     try:
         return COMMANDS[given.command](settings_of(given), given)
     except ConfigError as exc:
         say(str(exc))
         return WRONG
-    except StoreError as exc:
-        say(f"rotator: {exc}")
-        return WRONG if given.command in {"daemon", "run"} or _is_missing(exc) else FAILED
     except RotatorError as exc:
         say(f"rotator: {exc}")
-        return FAILED
-    except (BrokenPipeError, KeyboardInterrupt):
-        raise
+        return WRONG if _is_wrong_call(exc) else FAILED
     except Exception as exc:  # noqa: BLE001 - the last edge: no traceback reaches a person
-        say(f"rotator: a bug, please report it: {_where(exc)}")
+        say(f"rotator: {report(exc)}")
         return FAILED
 
 
-def _is_missing(exc: Exception) -> bool:
-    from rotator.errors import StoreMissing
+def _is_wrong_call(exc: Exception) -> bool:
+    """Whether the caller must change something: the call, or the place of the store.
 
-    return isinstance(exc, StoreMissing)
+    A plain StoreError says that the address can never be a store (a folder, no URL, a network
+    file system); its subclasses say what became of a store.
+    """
+    from rotator.cli.outcomes import WrongCall
+    from rotator.errors import StoreError, StoreMissing
 
-
-def _where(exc: Exception) -> str:
-    """The type of an error and where it was raised; never its text, which may hold anything."""
-    trace = exc.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(exc).__name__
-    file = trace.tb_frame.f_code.co_filename.rpartition("/")[2]
-    return f"{type(exc).__name__} at {file}:{trace.tb_lineno}"
+    return isinstance(exc, WrongCall | StoreMissing) or type(exc) is StoreError
 
 
 def _credentials(given: Namespace) -> int:
@@ -90,16 +74,44 @@ def _credentials(given: Namespace) -> int:
     from datetime import UTC, datetime
     from pathlib import Path
 
-    from rotator.cli.spans import NoSpan, span_of
     from rotator.credentials import CredentialsProblem, process_output
 
+    now = datetime.now(UTC)
     try:
-        length = span_of(given.expires_in)
-        print(process_output(Path(given.path), expires_in=length, now=datetime.now(UTC)))
-    except NoSpan as exc:
-        sys.stderr.write(f"rotator: --expires-in: {exc}\n")
-        return WRONG
+        print(process_output(Path(given.path), expires_in=given.expires_in, now=now))
     except CredentialsProblem as exc:
         sys.stderr.write(f"rotator: {exc}\n")
         return FAILED
-    return FINE
+    return 0
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Put something harmless where standard input, output or error was closed (`>&-`).
+
+    Else the store would be opened under the number of a standard stream, and what a library
+    prints there would be written into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken, and those below are open by now.
+            os.open(os.devnull, os.O_RDWR)
+        setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+
+
+def _is_flushed() -> bool:
+    """Whether the whole answer went out, or nobody wants it: a closed pipe is no error."""
+    from rotator.cli.output import drop_stdout
+
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_stdout()
+    except OSError as exc:
+        drop_stdout()
+        sys.stderr.write(f"rotator: the answer could not be written: {exc.strerror}\n")
+        return False
+    return True

@@ -112,6 +112,7 @@ def _see_to(
     sweeper = Sweeper(equipment)
     visits = sweeper.visit_now([(subject.ref, subject.account, subject.name)])
     sweeper.deliver_held(time.monotonic() + configuration.timing.request_timeout.total_seconds())
+    sweeper.farewell()
     last = visits[0].last if visits else None
     why = last.message if last else "another replica looks after the user now"
     return store.order(order_id), why if visits else "the account cannot be entered now"

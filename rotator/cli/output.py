@@ -3,55 +3,98 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rotator.cli.build import clock
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
-__all__ = ["document", "moment", "plain", "print_document", "print_table", "say", "table"]
+__all__ = [
+    "document",
+    "drop_stdout",
+    "moment",
+    "plain",
+    "say",
+    "table",
+    "tell",
+    "tell_document",
+]
 
 SCHEMA_VERSION = 1
 
 
 def say(text: str) -> None:
     """A remark to whoever typed the command; answers go elsewhere, to standard output."""
-    sys.stderr.write(f"{text}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"{_safe(text)}\n")
+        sys.stderr.flush()
+
+
+def tell(text: str) -> bool:
+    """Print a part of the answer; False where nobody reads any more, which is no error.
+
+    Raises:
+        AnswerLost: it cannot be written: the disk is full, say.
+    """
+    from rotator.cli.outcomes import AnswerLost
+
+    try:
+        print(_safe(text))
+    except BrokenPipeError:
+        drop_stdout()
+        return False
+    except OSError as exc:
+        drop_stdout()
+        raise AnswerLost(f"the answer could not be written: {exc.strerror}") from exc
+    return True
+
+
+def tell_document(**fields: object) -> None:
+    """Print one JSON document."""
+    tell(json.dumps(document(**fields), indent=2))
+
+
+def drop_stdout() -> None:
+    """Let what is still to be printed, by Python's own end too, go nowhere."""
+    # A stream without a file of its own, such as a test's, has nothing that could break.
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def document(**fields: object) -> dict[str, Any]:
     """An answer as a script gets it: versioned, dated, times as RFC 3339 in UTC."""
-    return {"schema_version": SCHEMA_VERSION, "generated_at": plain(clock())} | {
+    from rotator.cli.build import clock
+
+    return {"schema_version": SCHEMA_VERSION, "generated_at": moment(clock())} | {
         name: plain(value) for name, value in fields.items()
     }
 
 
-def print_document(**fields: object) -> None:
-    """Print one JSON document."""
-    print(json.dumps(document(**fields), indent=2))
-
-
 def plain(value: object) -> Any:  # noqa: ANN401 - what JSON knows
     """A value as JSON knows it."""
+    from datetime import datetime
+    from enum import Enum
+
     if isinstance(value, datetime):
         return moment(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
 
 
 def moment(at: datetime | None) -> str | None:
     """RFC 3339 in UTC, to the second."""
+    from datetime import UTC
+
     return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -65,17 +108,18 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     )
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows under headings that are their keys, in capitals."""
-    names = [heading.lower() for heading in headings]
-    print(table(headings, [[row.get(name) for name in names] for row in rows]))
-
-
 def _cell(value: object) -> str:
-    if value is None or value == "":
-        return "-"
-    if isinstance(value, datetime):
-        return str(moment(value))
-    if isinstance(value, Enum):
-        return str(value.value)
-    return " ".join(str(value).split())
+    text = plain(value)
+    return "-" if text is None or text == "" else " ".join(str(text).split())
+
+
+def _safe(text: str) -> str:
+    r"""The text with everything spelled out that is no line break and could move a cursor.
+
+    Names and error texts come from elsewhere: none may pass itself off as something else.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text
+    )

@@ -47,6 +47,7 @@ def run_once(settings: Settings, given: Namespace) -> int:
         if given.until_idle:
             visits = _until_idle(sweeper, store, visits)
         _deliver_the_rest(sweeper, configuration)
+        sweeper.farewell()
     return _answer(settings, results, visits)
 
 

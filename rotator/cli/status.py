@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rotator.cli.build import clock, load_configuration
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.cli.build import Settings
-    from rotator.store import JournalRow, KeyRow, Standing, UserRow
+    from rotator.store import JournalRow, KeyRow, Standing, Store, UserRow
 
 __all__ = ["document_of", "history", "status"]
 
@@ -38,6 +39,7 @@ def status(settings: Settings, given: Namespace) -> int:
         if given.user:
             wanted = user_subject(given.user, store, None).ref
             rows = [row for row in rows if row.user.ref == wanted]
+        rows = [_with_hold(store, row) for row in rows]
     rows = [row for row in rows if given.user or _counts(row)]
     rows.sort(key=lambda row: (row.user.blocked is None, not row.user.overdue, str(row.user)))
     if settings.as_json:
@@ -51,6 +53,24 @@ def status(settings: Settings, given: Namespace) -> int:
         )
     )
     return 0
+
+
+def _with_hold(store: Store, row: Standing) -> Standing:
+    """The row with a hold that was given since the user was last looked at."""
+    user = row.user
+    hold = store.hold_on(user.ref, account=user.account, policy=user.policy)
+    if hold is None:
+        return row
+    held = replace(
+        user,
+        blocked="hold",
+        blocked_reason=hold.reason,
+        blocked_message=hold.message,
+        blocked_since=hold.since,
+        blocked_by=hold.by,
+        blocked_until=hold.until,
+    )
+    return replace(row, user=held)
 
 
 def _counts(row: Standing) -> bool:

@@ -324,4 +324,8 @@ class Daemon:
         self._sweeper.equipment.stopping.set()
         self._scheduler.shutdown(wait=True)
         self._sweeper.deliver_held(deadline)
+        try:
+            self._sweeper.farewell()
+        except StoreError as exc:
+            self._store_failed(exc)
         store.close()

@@ -81,7 +81,7 @@ class Demo:
         self.aws.fail(
             "secretsmanager:PutSecretValue",
             "fail",
-            target=f"{FLAKY_PREFIX}*",
+            target=FLAKY_PREFIX,
             for_seconds=FLAKY_SECONDS,
             times=None,
         )

@@ -133,6 +133,14 @@ class Sweeper:
             at=self.equipment.clock(),
         )
 
+    def farewell(self) -> None:
+        """Say in the store that this process ends.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        self.equipment.store.forget_replica(self.equipment.process)
+
     def deliver_held(self, deadline: float) -> None:
         """Before the process ends: visit whose secret is in memory alone, until it is delivered.
 

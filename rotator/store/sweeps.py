@@ -51,6 +51,11 @@ class Sweeps(Part):
                 delete(replicas).where(replicas.c.seen_at < at - _REPLICA_FORGOTTEN_AFTER)
             )
 
+    def forget_replica(self, replica_id: str) -> None:
+        """A process of ours ends: nobody needs to wait for it, or to agree with it, any more."""
+        with self._database.writing() as connection:
+            connection.execute(delete(replicas).where(replicas.c.replica_id == replica_id))
+
     def replicas(self, live_since: datetime) -> list[ReplicaRow]:
         """Processes that announced themselves since then."""
         query = (

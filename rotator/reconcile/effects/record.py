@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from rotator.events import Event
 from rotator.judgement.leaving import TITLES
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rotator.reconcile.visit import Visit
     from rotator.store import Change
 
-__all__ = ["close", "close_rotation", "end_order", "name", "obey", "promise", "record"]
+__all__ = ["close", "close_rotation", "name", "obey", "promise", "record"]
 
 
 def record(journey: Visit, action: Record) -> Progress:
@@ -198,10 +198,10 @@ def _end_orders(journey: Visit, change: Change, action: Close) -> None:
     """A rotation that a person ended takes the order with it that had begun it."""
     if action.order_id is not None:
         _give_up_unnamed(journey, change)
-        end_order(change, action.order_id, "done", action.message)
+        change.order_done(action.order_id, "done", action.message)
     begun_by = journey.case.open.order_id
     if begun_by is not None and begun_by in {order.order_id for order in journey.case.orders}:
-        end_order(change, begun_by, "withdrawn", action.message)
+        change.order_done(begun_by, "withdrawn", action.message)
 
 
 def close_rotation(
@@ -233,18 +233,6 @@ def obey(journey: Visit, action: Obey) -> Progress:
     else:
         journey.tell(Event.ORDER_OBEYED, **told, message=action.message)
     return Progress.GO_ON
-
-
-def end_order(
-    change: Change, order_id: int, outcome: Literal["done", "refused", "withdrawn"], message: str
-) -> None:
-    """Put the end of an order into a transaction, and into the record."""
-    change.order_done(order_id, outcome, message)
-    change.journal(
-        Step.ORDER,
-        JournalOutcome.DONE if outcome == "done" else JournalOutcome.REJECTED,
-        detail=f"order {order_id} {outcome}: {message}",
-    )
 
 
 def _give_up_unnamed(journey: Visit, change: Change) -> None:

@@ -10,7 +10,7 @@ from rotator.events import Event
 from rotator.judgement.judge import ended
 from rotator.model import JournalOutcome, KeyStatus, NeverUsed, Reason, Step, UsedAt
 from rotator.reconcile.effects.progress import Progress
-from rotator.reconcile.effects.record import close_rotation, end_order, promise
+from rotator.reconcile.effects.record import close_rotation, promise
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def reactivate(journey: Visit, action: Reactivate) -> Progress:
         change.facts(rotation.rotation_id, deactivated_at=None, promised_at=None, evidence={})
         _set_status(journey, change, action.key_id, KeyStatus.ACTIVE, now)
         if action.order_id is not None:
-            end_order(change, action.order_id, "done", action.message)
+            change.order_done(action.order_id, "done", action.message)
     journey.tell(
         Event.KEY_REACTIVATED,
         access_key_id=action.key_id,
