@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, cast, create_engine, event, func, literal, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolIsEmpty
 from sqlalchemy.pool import QueuePool
 
 from rotator.errors import (
@@ -255,25 +256,26 @@ class Database:
         """Turn whatever the driver raises into what the caller then knows."""
         try:
             yield
-        except SQLAlchemyError as exc:
+        except (DBAPIError, PoolIsEmpty) as exc:
             raise translate(exc, self.address) from exc
         except sqlite3.Error as exc:
             raise _of_sqlite(exc, self.address) from exc
 
 
-def translate(exc: SQLAlchemyError, address: Address) -> StoreError:
+def translate(exc: DBAPIError | PoolIsEmpty, address: Address) -> StoreError:
     """What the caller then knows, of any error that the database or its driver raised."""
-    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(exc, PoolIsEmpty):
+        return StoreUnavailable(f"{address} gives no connection: all {POOL_MAX} are in use")
+    cause = exc.orig
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause, address)
-    if not isinstance(exc, DBAPIError):
-        return StoreUnavailable(f"{address} gives no connection: {type(exc).__name__}")
-    # dialect: an undefined table or column (PostgreSQL's class 42) is no store of ours.
+    # dialect: an undefined table or column (PostgreSQL's class 42) is no store of
+    # ours; 23 is a constraint, P0 a trigger.
     state = getattr(cause, "sqlstate", None) or ""
     first = str(cause).strip().partition("\n")[0]
     if state.startswith("42"):
         return StoreDamaged(f"{address} is not in order: {first}")
-    if state.startswith("23"):
+    if state.startswith(("23", "P0")):
         return StoreError(f"{address} refuses the row: {first}")
     return StoreUnavailable(f"{address} does not answer: {first}")
 

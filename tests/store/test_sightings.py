@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import StatementError
 
 from rotator.errors import StoreError
 from rotator.model import KeyStatus, Mode, NeverUsed, Phase, Reason, UsedAt, UserRef, UseUnknown
@@ -267,3 +268,9 @@ def test_users_missing_from_a_complete_listing_are_told_since_when(world: World)
     world.store.note_missing(ACCOUNT, {"AIDAALICE", "AIDABOB"}, NOW + DAY)
 
     assert missing() == [None, None, None]
+
+
+def test_a_moment_without_a_time_zone_is_not_stored(world: World) -> None:
+    """Whose noon it was could never be told again."""
+    with pytest.raises(StatementError, match="no time zone"), world.change() as change:
+        change.note_user(a_user(next_at=NOW.replace(tzinfo=None)))
