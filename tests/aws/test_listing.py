@@ -411,3 +411,21 @@ def test_a_create_says_for_which_rotation(aws: Loopback, iam: Iam) -> None:
     assert agents["CreateAccessKey"].endswith(" rotation/r-42")
     assert "rotator/" in agents["CreateAccessKey"]
     assert "rotation/" not in agents["DeleteAccessKey"]
+
+
+def test_a_change_has_a_connection_of_its_own(aws: Loopback, iam: Iam) -> None:
+    """A kept one may be closed already, and then nobody knows whether the request arrived."""
+    aws.replies["ListAccessKeys"] = listed()
+    iam.create_key("alice")
+    iam.list_keys("alice")
+
+    kept = {request.action: request.headers.get("Connection") for request in aws.requests}
+    assert kept == {"CreateAccessKey": "close", "ListAccessKeys": None}
+
+
+def test_what_an_answer_lacks_is_said(aws: Loopback, iam: Iam) -> None:
+    """Whoever runs something between us and AWS can look for it."""
+    aws.replies["ListAccessKeys"] = answer("ListAccessKeys", "<Other/>")
+
+    with pytest.raises(ReadError, match="the answer of AWS has no AccessKeyMetadata"):
+        iam.list_keys("alice")
