@@ -70,7 +70,7 @@ def settings(*, attempts: int, read_timeout: float) -> Config:
     """
     return Config(
         retries={"total_max_attempts": attempts, "mode": "standard"},
-        connect_timeout=CONNECT_TIMEOUT,
+        connect_timeout=min(CONNECT_TIMEOUT, read_timeout),
         read_timeout=read_timeout,
         max_pool_connections=CONNECTIONS,
         user_agent_extra=f"rotator/{rotator.__version__}",

@@ -25,7 +25,7 @@ from rotator.events import Event
 from rotator.reconcile import Sweeper, accounts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from types import FrameType
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from rotator.daemon.reloading import Watch
     from rotator.events import Emit
-    from rotator.model import Configuration, Policy
+    from rotator.model import Configuration, Policy, UserRef
     from rotator.reconcile import Equipment
     from rotator.store import Store
 
@@ -76,6 +76,7 @@ class Daemon:
     )
     _turned_at: float = field(default_factory=time.monotonic)
     _asked: threading.Event = field(default_factory=threading.Event)
+    _tried: dict[UserRef, tuple[int, datetime]] = field(default_factory=dict)
     _store_failing: bool = False
     _signal: str = ""
 
@@ -100,6 +101,10 @@ class Daemon:
             pid=os.getpid(),
             replica=self.process,
         )
+        if _is_visiting():
+            # A request that hangs must not keep the process for longer than was promised. Its
+            # intent is on record, and its outcome is found out at the next start.
+            os._exit(0)
         return 0
 
     def is_alive(self) -> bool:
@@ -182,6 +187,7 @@ class Daemon:
             id="moments",
             next_run_time=self.clock(),
         )
+        self._scheduler.add_job(self._visit_open, id="open", next_run_time=self.clock())
         self._schedule_policies()
         self._scheduler.start()
 
@@ -299,10 +305,25 @@ class Daemon:
         if self.stopping.is_set():
             return
         try:
-            due = self._sweeper.equipment.store.moments(self.clock())
+            store, now = self._sweeper.equipment.store, self.clock()
+            ordered = {row.ref: row.order.order_id for row in store.open_orders()}
+            due = [who for who in store.moments(now) if self._is_time(who[0], ordered, now)]
             self._sweeper.visit_now(due)
         except StoreError as exc:
             self._store_failed(exc)
+
+    def _is_time(self, ref: UserRef, ordered: Mapping[UserRef, int], now: datetime) -> bool:
+        """Whether to visit now: an order that waits is not asked about at every look."""
+        order_id = ordered.get(ref)
+        if order_id is None:
+            self._tried.pop(ref, None)
+            return True
+        tried = self._tried.get(ref)
+        rhythm = self.watch.current.timing.retry_min
+        if tried is not None and tried[0] == order_id and now < tried[1] + rhythm:
+            return False
+        self._tried[ref] = (order_id, now)
+        return True
 
     def _visit_open(self) -> None:
         """Visit every open rotation once: its next moment may be another after a reload."""
@@ -322,10 +343,17 @@ class Daemon:
         assert self._sweeper is not None
         deadline = time.monotonic() + self.watch.current.timing.shutdown_timeout.total_seconds()
         self._sweeper.equipment.stopping.set()
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
+        while _is_visiting() and time.monotonic() < deadline:
+            time.sleep(0.05)
         self._sweeper.deliver_held(deadline)
         try:
             self._sweeper.farewell()
         except StoreError as exc:
             self._store_failed(exc)
         store.close()
+
+
+def _is_visiting() -> bool:
+    """Whether a visit is still going on; its threads live only as long as it does."""
+    return any(thread.name.startswith("visit") for thread in threading.enumerate())

@@ -107,16 +107,25 @@ class Sweeper:
         by_account: dict[str, list[tuple[UserRef, str]]] = {}
         for ref, account_name, name in refs:
             by_account.setdefault(account_name, []).append((ref, name))
-        results: list[VisitResult] = []
-        for account_name, wanted in by_account.items():
-            account = self.equipment.configuration().account(account_name)
-            if account is None:
-                continue
-            entered, roll, _ = self._enter(account)
-            if entered is not None and roll is not None:
-                users = [user_of(roll, ref, name) for ref, name in wanted]
-                results += self._visit_all(entered, roll, users, None)
-        return results
+        with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="account") as pool:
+            running = [
+                pool.submit(self._visit_some, account_name, wanted)
+                for account_name, wanted in by_account.items()
+            ]
+            return [result for future in running for result in future.result()]
+
+    def _visit_some(
+        self, account_name: str, wanted: Sequence[tuple[UserRef, str]]
+    ) -> list[VisitResult]:
+        """Visit some users of one account; none where it is not configured any more, or away."""
+        account = self.equipment.configuration().account(account_name)
+        if account is None:
+            return []
+        entered, roll, _ = self._enter(account)
+        if entered is None or roll is None:
+            return []
+        users = [user_of(roll, ref, name) for ref, name in wanted]
+        return self._visit_all(entered, roll, users, None)
 
     def announce(self) -> None:
         """Say in the store that this process lives, with which configuration and key.
@@ -204,6 +213,8 @@ class Sweeper:
             "user_id": user.user_id,
             "sweep_id": sweep_id,
         }
+        if self.equipment.stopping.is_set() and user.ref not in self.equipment.hands.users():
+            return VisitResult(user, None, left_to_another=True)
         try:
             return visit(self.equipment, entered, roll, user, sweep_id=sweep_id)
         except StoreError:
@@ -299,11 +310,19 @@ def candidates(
         ref = standing.user.ref
         if ref.account_id != roll.account_id:
             continue
-        if standing.rotation is not None and standing.rotation.policy == policy.name:
+        if _left_open(equipment, policy, standing):
             found.setdefault(ref, user_of(roll, ref, standing.user.name))
         ages = [row.key.created_at for row in standing.keys if row.key.is_active]
         oldest[ref] = min(ages, default=LONG_AGO)
     return sorted(found.values(), key=lambda user: (oldest.get(user.ref, LONG_AGO), user.name))
+
+
+def _left_open(equipment: Equipment, policy: Policy, standing: Standing) -> bool:
+    """Whether a rotation is open that is this policy's, or of a policy that is no more."""
+    if standing.rotation is None:
+        return False
+    begun_by = standing.rotation.policy
+    return begun_by == policy.name or equipment.configuration().policy(begun_by) is None
 
 
 def _concerns(policy: Policy, selection: object) -> bool:

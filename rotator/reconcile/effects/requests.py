@@ -27,6 +27,9 @@ DAY = timedelta(hours=24)
 LIFE = 2
 """A request's own life in request timeouts: making the connection, then waiting for the answer."""
 
+PUT_LIFE = 1 + LIFE
+"""A put begins no request after one request timeout, and its last request has a life of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -36,14 +39,15 @@ class Sent:
     at: datetime
 
 
-def ends_at(journey: Visit) -> datetime:
-    """The time-out of a request that is begun now."""
-    return journey.equipment.clock() + LIFE * journey.case.timing.request_timeout
+def ends_at(journey: Visit, step: Step) -> datetime:
+    """The time-out of a request, or of a whole put, that is begun now."""
+    life = PUT_LIFE if step is Step.DELIVER else LIFE
+    return journey.equipment.clock() + life * journey.case.timing.request_timeout
 
 
 def extension(journey: Visit) -> timedelta:
-    """The lease, from now, that outlasts a request begun now."""
-    return (LIFE + 1) * journey.case.timing.request_timeout
+    """The lease, from now, that outlasts whatever is begun now."""
+    return (PUT_LIFE + 1) * journey.case.timing.request_timeout
 
 
 def intend(  # noqa: PLR0913 - the columns of an intent
@@ -63,7 +67,7 @@ def intend(  # noqa: PLR0913 - the columns of an intent
     """
     seq = change.intent(
         step,
-        timeout_at=ends_at(journey),
+        timeout_at=ends_at(journey, step),
         key_id=key_id,
         place=place,
         title=journey.case.rotation.right if journey.case.rotation else None,
