@@ -6,10 +6,8 @@ import functools
 import threading
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
@@ -32,7 +30,6 @@ __all__ = [
     "SESSION_NAME",
     "Ambient",
     "assume",
-    "local_endpoint",
     "long_term_key",
     "region_of",
     "session_of_role",
@@ -46,8 +43,6 @@ RENEWAL_SECONDS = 5 * 60
 
 LONG_TERM = "AKIA"
 """How the ids of keys begin that do not expire by themselves (IAM User Guide, identifiers)."""
-
-_ENDPOINTS = ("AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +227,3 @@ def session_of_role(ask: Callable[[], dict[str, str]], clock: Callable[[], datet
     session = _bare_session()
     session.register_component("credential_provider", CredentialResolver(providers=[role]))
     return session
-
-
-def local_endpoint(environ: Mapping[str, str]) -> bool:
-    """Whether IAM is asked on this machine (an emulator), so that nobody need be spared."""
-    url = next(filter(None, map(environ.get, _ENDPOINTS)), "")
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

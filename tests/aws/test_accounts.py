@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.aws.accounts import Accounts
-from rotator.aws.signing import local_endpoint
 from rotator.errors import AccessDenied, OutcomeUnknown, ReadError, Rejected
 from rotator.model import Account, Credential, Secret
 from tests.aws import loopback
@@ -567,24 +566,3 @@ def test_a_proof_that_fails_is_asked_once(aws: Loopback, enter: Enter, reply: Re
 
     assert aws.arrived("GetCallerIdentity") == 1
     assert_tells_no_secret(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        pytest.param({"AWS_ENDPOINT_URL": "http://localhost:5000"}, True, id="by name"),
-        pytest.param({"AWS_ENDPOINT_URL": "http://127.0.0.1:5000"}, True, id="by address"),
-        pytest.param({"AWS_ENDPOINT_URL_IAM": "http://[::1]:5000"}, True, id="IPv6"),
-        pytest.param({}, False, id="AWS itself"),
-        pytest.param({"AWS_ENDPOINT_URL": "https://iam.example.com"}, False, id="elsewhere"),
-        pytest.param({"AWS_ENDPOINT_URL": "https://127.example.com"}, False, id="a name like one"),
-        pytest.param(
-            {"AWS_ENDPOINT_URL": "http://127.0.0.1", "AWS_ENDPOINT_URL_IAM": "https://iam.x.com"},
-            False,
-            id="IAM goes before the rest",
-        ),
-    ],
-)
-def test_a_local_aws_is_recognised(environ: dict[str, str], expected: bool) -> None:
-    """It need not be spared."""
-    assert local_endpoint(environ) is expected
