@@ -1,0 +1,1 @@
+"""Real processes, killed and searched: what only a running daemon shows."""

@@ -1,0 +1,368 @@
+"""A world of one account: IAM and sinks in memory, the real store, and processes that die.
+
+    world = World.made(tmp_path)
+    world.add_user("bob", age=20 * DAY)
+    world.live()            # visits and waits until nothing is open
+
+The clock moves only by `go`, and while a process pauses or is frozen. As it moves, consumers read
+every place and use what they read.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from sqlalchemy import event
+
+from rotator.errors import OutcomeUnknown, Rejected, RotatorError, StoreUnavailable
+from rotator.events import check_fields
+from rotator.formats import JsonFormat
+from rotator.model import (
+    Account,
+    Configuration,
+    Every,
+    KeyStatus,
+    Limits,
+    Mode,
+    Policy,
+    Reason,
+    Selector,
+    SinkSpec,
+    Stop,
+    Timing,
+    Wait,
+)
+from rotator.reconcile import Equipment, Sweeper, VisitResult, visit
+from rotator.store import create, open_store
+from tests.reconcile.clouds import FakeAccounts, FakeAws
+from tests.reconcile.faults import Effects, Fault, Killed, Life
+from tests.reconcile.monitor import Broken, Monitor
+from tests.sinks.fakes import FakeClock, FakeOptions, MemoryBackend, ReadableFake, WriteOnlyFake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotator.events import Event
+    from rotator.model import Credential, User
+    from rotator.sinks import Sink, SinkContext
+    from rotator.store import Change, JournalRow, Known, Lease, Store, UserRow
+
+__all__ = ["DAY", "HOUR", "MINUTE", "READABLE", "WRITEONLY", "World", "policy", "sink_spec"]
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+TIMING = Timing()
+TICK = timedelta(milliseconds=40)
+SWEEP = 6 * HOUR
+STRIDE = 20 * MINUTE
+"""How often consumers read their place: far more often than grace_period."""
+
+
+def sink_spec(kind: str, name: str) -> SinkSpec:
+    """A sink of a policy: `memory` can be read back, `writeonly` cannot."""
+    options = FakeOptions.model_validate({"name": name})
+    return SinkSpec(kind, kind, options, JsonFormat(), readable=kind == "memory")
+
+
+READABLE = sink_spec("memory", "m/{user}")
+WRITEONLY = sink_spec("writeonly", "w/{user}")
+
+
+def policy(**fields: Any) -> Policy:  # noqa: ANN401 - the fields of a policy
+    """Everybody, with periods of hours, in one readable place."""
+    ordinary = Policy(
+        name="ci",
+        include=(Selector(name="*"),),
+        rotate_after=10 * DAY,
+        mode=Mode.ENFORCE,
+        schedule=Every(SWEEP),
+        max_age=30 * DAY,
+        grace_period=2 * HOUR,
+        quiet_period=2 * HOUR,
+        recovery_period=3 * HOUR,
+        unused_after=5 * DAY,
+        limits=Limits(issue=50),
+        sinks=(READABLE,),
+        digest="policy-1",
+    )
+    return replace(ordinary, **fields)
+
+
+class WatchedBackend(MemoryBackend):
+    """Places in memory whose every put is an effect."""
+
+    effects: Effects
+
+    def put(self, address: str, credential: Credential, deadline: Any) -> None:  # noqa: ANN401 - as there
+        self.effects.run(
+            f"put {address}",
+            lambda: super(WatchedBackend, self).put(address, credential, deadline),
+            lost=OutcomeUnknown,
+            rejected=Rejected,
+        )
+
+
+class MortalStore:
+    """The store as one process sees it: out of reach once that process is dead."""
+
+    def __init__(self, store: Store, effects: Effects, life: Life) -> None:
+        self._store = store
+        self._effects = effects
+        self._life = life
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        found = getattr(self._store, name)
+
+        def call(*args: object, **named: object) -> object:
+            self._life.check()
+            return found(*args, **named)
+
+        return call
+
+    @contextmanager
+    def change(self, lease: Lease, **how: Any) -> Iterator[Change]:  # noqa: ANN401 - as the store's
+        """A transaction; where commits are effects, one that a fault may strike."""
+        self._life.check()
+        fault = self._effects.next("commit") if self._effects.commits else None
+        if fault is Fault.FROZEN:
+            self._effects.freeze()
+        with self._store.change(lease, **how) as change:
+            yield change
+            if fault is Fault.CRASH_BEFORE:
+                self._effects.kill()
+            if fault in {Fault.LOST_BEFORE, Fault.REJECTED}:
+                raise StoreUnavailable("the store is locked")
+        if fault is Fault.CRASH_AFTER:
+            self._effects.kill()
+        if fault is Fault.LOST_AFTER:
+            raise StoreUnavailable("the connection to the store broke off")
+
+
+@cache
+def _template() -> Path:
+    """An empty store, made once and copied for each world."""
+    folder = Path(tempfile.mkdtemp(prefix="rotator-store-"))
+    create(f"sqlite:///{folder / 'state.db'}", clock=FakeClock()).close()
+    return folder / "state.db"
+
+
+@dataclass
+class World:
+    """Everything there is; `made` builds it."""
+
+    path: Path
+    clock: FakeClock
+    effects: Effects
+    aws: FakeAws
+    backend: WatchedBackend
+    configuration: Configuration
+    store: Store
+    monitor: Monitor = field(init=False)
+    equipment: Equipment = field(init=False)
+    sweeper: Sweeper = field(init=False)
+    told: list[tuple[Event, dict[str, object]]] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    visits: int = 0
+    deaths: int = 0
+
+    @classmethod
+    def made(cls, folder: Path, *policies: Policy) -> World:
+        """An empty account, an empty store, and a process over them."""
+        clock = FakeClock()
+        effects = Effects(Life("first"))
+        aws = FakeAws(clock, effects)
+        backend = WatchedBackend(clock)
+        backend.effects = effects
+        path = folder / "state.db"
+        shutil.copy(_template(), path)
+        store = open_store(f"sqlite:///{path}", clock=clock)
+        # A commit need not survive a power cut here, and is ten times quicker for it.
+        event.listen(store._database.engine, "connect", _hurry)
+        store._database.engine.dispose()
+        configuration = Configuration(
+            policies=policies or (policy(),),
+            accounts=(Account("prod"),),
+            timing=TIMING,
+            digest="configuration-1",
+        )
+        world = cls(path, clock, effects, aws, backend, configuration, store)
+        world.monitor = Monitor(
+            aws, backend, lambda: world.store, lambda: world.configuration.policies[0], TIMING
+        )
+        effects.after = world.monitor
+        effects.freeze = world.freeze
+        effects.tick = lambda: clock.advance(TICK)
+        world.boot()
+        return world
+
+    # Processes
+
+    def boot(self) -> None:
+        """A process starts: nothing in memory, the same store."""
+        self.effects.life = Life(uuid4().hex)
+        self.equipment = Equipment(
+            store=cast("Store", MortalStore(self.store, self.effects, self.effects.life)),
+            accounts=FakeAccounts.over(self.aws),
+            configuration=lambda: self.configuration,
+            build_sink=self._sink,
+            clock=self.clock,
+            emit=self._emit,
+            process=self.effects.life.name,
+            pause=lambda seconds: self.clock.advance(timedelta(seconds=seconds)),
+        )
+        self.sweeper = Sweeper(self.equipment)
+
+    def visit(self, user: User) -> VisitResult | None:
+        """Visit one user once; None where the process was killed by it, and another started."""
+        self.visits += 1
+        try:
+            entered = self.equipment.accounts.enter(self.configuration.accounts[0])
+            roll = self.sweeper.rolls.of(entered)
+            present = roll.user(user.ref) or user
+            return visit(self.equipment, entered, roll, present)
+        except Killed:
+            self.deaths += 1
+            self.boot()
+            return None
+        except RotatorError as exc:
+            self.failures.append(str(exc))
+            return None
+
+    def freeze(self) -> None:
+        """The process stands still past its lease, and another one is up meanwhile."""
+        frozen = (self.effects.life, self.equipment, self.sweeper)
+        self.clock.advance(4 * MINUTE)
+        self.boot()
+        for user in tuple(self.aws.users.values()):
+            self.visit(user)
+        self.effects.life, self.equipment, self.sweeper = frozen
+
+    # Time
+
+    def go(self, by: timedelta) -> None:
+        """Let time pass; consumers read and use their places meanwhile."""
+        end = self.clock() + by
+        while True:
+            self.consume()
+            if self.clock() >= end:
+                return
+            self.clock.now = min(end, self.clock() + STRIDE)
+
+    def consume(self) -> None:
+        """Each consumer uses the key that it read last, then reads again.
+
+        P1: what was read once and was in order then is accepted, whatever we do meanwhile.
+        """
+        for address in self.backend.entries:
+            held, serves = self.held.get(address), self.backend.served(address)
+            for key_id in {held, serves} - {None}:
+                assert key_id is not None
+                if not self.aws.use(key_id) and key_id not in self.monitor.given_up:
+                    raise Broken(f"P1: a consumer of {address} was refused with {key_id}")
+            if serves is not None:
+                self.held[address] = serves
+
+    def live(self, user: User, *, visits_max: int = 80) -> VisitResult:
+        """Visit and wait until nothing is open and nothing is due, or a person is needed."""
+        for _ in range(visits_max):
+            result = self.visit(user)
+            if result is not None and self.is_over(user, result):
+                return result
+            self.wait(user)
+        raise Broken(f"not at rest after {visits_max} visits: {self.row(user)}")
+
+    def is_over(self, user: User, result: VisitResult) -> bool:
+        """Whether nothing will happen by itself any more."""
+        if isinstance(result.last, Stop):
+            return True
+        is_idle = isinstance(result.last, Wait) and result.last.reason is Reason.NOT_DUE
+        return is_idle and self.known(user).rotation is None
+
+    def wait(self, user: User) -> None:
+        """Until the daemon would look again: the user's next moment, or the next sweep."""
+        row = self.known(user).user
+        next_at = row.next_at if row and row.next_at else self.clock() + SWEEP
+        if next_at <= self.clock():
+            next_at = self.clock() + 4 * MINUTE
+        self.go(min(next_at - self.clock(), SWEEP))
+
+    # What there is
+
+    def add_user(self, name: str = "bob", *, age: timedelta = 20 * DAY) -> User:
+        """A user with one old key, which its places serve and which was used an hour ago."""
+        user = self.aws.add_user(name)
+        credential = self.aws.add_key(user, age=age)
+        self.aws.keys[credential.access_key_id].uses.append(self.clock() - HOUR)
+        self.serve(user, credential)
+        return user
+
+    def serve(self, user: User, credential: Credential) -> None:
+        """A person puts a credential to the readable places of the first policy.
+
+        A write-only place that somebody else wrote last would stop the first rotation.
+        """
+        for spec in self.configuration.policies[0].sinks:
+            if not spec.readable:
+                continue
+            address = cast("FakeOptions", spec.options).name.resolve(user)
+            self.backend.write(address, credential)
+
+    def known(self, user: User) -> Known:
+        """What is on record."""
+        return self.store.know(user.ref)
+
+    def row(self, user: User) -> UserRow | None:
+        """Where the user stands, as `status` shows it."""
+        return self.known(user).user
+
+    def history(self, user: User) -> list[JournalRow]:
+        """The record of a user."""
+        return list(self.store.history(user.ref))
+
+    def listed(self, user: User) -> list[tuple[str, KeyStatus | None]]:
+        """The user's keys as they truly are, oldest first."""
+        return [(key.key_id, key.status) for key in self.aws.keys_of(user.user_id)]
+
+    def served(self) -> dict[str, str | None]:
+        """What each place serves."""
+        return {address: self.backend.served(address) for address in self.backend.entries}
+
+    def events(self) -> list[str]:
+        """The names of what was told, decisions left out."""
+        return [event.value for event, _ in self.told if event.value != "decision.made"]
+
+    def reconfigure(self, *policies: Policy, **fields: Any) -> None:  # noqa: ANN401 - any field
+        """Another configuration is in force."""
+        self.configuration = replace(self.configuration, policies=policies, **fields)
+
+    def close(self) -> None:
+        """The end of the world: what it recorded is whole, and holds no secret."""
+        assert [] == self.store.check()
+        self.store.close()
+        stored = b"".join(f.read_bytes() for f in self.path.parent.glob("state.db*"))
+        for secret in self.aws.secrets():
+            assert secret.encode() not in stored
+            assert secret not in repr(self.told)
+
+    def _sink(self, context: SinkContext) -> Sink:
+        kinds = {"memory": ReadableFake, "writeonly": WriteOnlyFake}
+        return kinds[context.spec.type].over(self.backend)(context)
+
+    def _emit(self, name: Event, /, **fields: object) -> None:
+        check_fields(name, fields)
+        self.told.append((name, fields))
+
+
+def _hurry(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+    connection.execute("PRAGMA synchronous=OFF").close()
