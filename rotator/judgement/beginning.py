@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from rotator.judgement import doors
 from rotator.judgement.calendar import opens_at
@@ -186,6 +186,8 @@ def contact_of(case: Case, place: PlaceState, *, forgive: bool = False) -> Wait 
             )
         case None:
             return Wait(Reason.SINK, f"{where} was not read", case.now + case.timing.settle)
+        case _:
+            assert_never(place.reading)
 
 
 def _serves(case: Case, place: PlaceState, key_id: str, *, cured: bool) -> Wait | Stop | None:

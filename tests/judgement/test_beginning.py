@@ -255,7 +255,7 @@ def test_a_taken_slot_is_told_with_what_each_key_does() -> None:
             id="the window opens soon enough after it",
         ),
         pytest.param(
-            (a_freeze(50 * DAY, 74 * DAY),),
+            (a_freeze(50 * DAY, 74 * DAY + 12 * HOUR),),
             {"window": Window(frozenset({6}), None, None, UTC)},
             50 * DAY - NEED,
             id="the window opens too long after it",
