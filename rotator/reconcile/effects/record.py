@@ -185,13 +185,41 @@ def name(journey: Visit, action: Name) -> Progress:
 
 def close(journey: Visit, action: Close) -> Progress:
     """End the open rotation; the keys are left as they are."""
+    deleted, now = _seen_deleted(journey, action), journey.equipment.clock()
     with journey.change() as change:
-        close_rotation(journey, change, action.outcome, action.reason, journey.equipment.clock())
+        if deleted is not None:
+            change.journal(
+                Step.DELETE,
+                JournalOutcome.OBSERVED,
+                key_id=deleted,
+                reason=action.reason,
+                detail=action.message,
+            )
+            change.gone(deleted, now)
+        close_rotation(journey, change, action.outcome, action.reason, now)
         if action.outcome is Outcome.BY_HAND:
             _end_orders(journey, change, action)
     journey.equipment.hands.let_go(journey.user.ref)
+    if deleted is not None:
+        journey.tell(
+            Event.KEY_DELETED,
+            access_key_id=deleted,
+            title=journey.case.open.right,
+            reason=action.reason,
+            message=action.message,
+            observed=True,
+        )
     journey.tell_closed(action.outcome, action.reason, action.message)
     return Progress.LOOK_AGAIN
+
+
+def _seen_deleted(journey: Visit, action: Close) -> str | None:
+    """The leaver, where a rotation ends because it is gone, by our own request or another's."""
+    leaving = journey.case.open.leaving
+    key = journey.case.key(leaving)
+    if key is None or (key.is_listed and action.outcome is not Outcome.GONE):
+        return None
+    return leaving
 
 
 def _end_orders(journey: Visit, change: Change, action: Close) -> None:
