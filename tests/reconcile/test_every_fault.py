@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.model import Stop
+from rotator.model import Reason, Stop
 from tests.reconcile.faults import Fault
 from tests.reconcile.world import READABLE, WRITEONLY, Broken, World, policy
 
@@ -43,7 +43,7 @@ def lived(folder: Path, terms: Policy, plan: Mapping[int, Fault], *, commits: bo
     world.effects.commits = commits
     try:
         result = world.live(user)
-        ends_well(world, user, result.last)
+        ends_well(world, user, result.last, late_put=wrote_late(world, plan))
     except AssertionError as exc:
         exc.add_note(f"{({n: str(f) for n, f in plan.items()})} of {world.effects.names}")
         exc.add_note("\n".join(f"{e} {f}" for e, f in world.told))
@@ -56,11 +56,26 @@ def lived(folder: Path, terms: Policy, plan: Mapping[int, Fault], *, commits: bo
     return len(world.effects.names)
 
 
-def ends_well(world: World, user: User, last: object) -> None:
+def wrote_late(world: World, plan: Mapping[int, Fault]) -> bool:
+    """Whether a frozen process wrote a write-only place after another had written it.
+
+    Such a place shows that it was written again, and not by whom: that is for a person.
+    """
+    return any(
+        fault is Fault.FROZEN and world.effects.names[number : number + 1] == ["put w/bob"]
+        for number, fault in plan.items()
+    )
+
+
+def ends_well(world: World, user: User, last: object, *, late_put: bool) -> None:
     """Idle, one Active key, in every place; and all of it is on record."""
     world.monitor("the end")
     world.monitor.all_is_recorded()
     keys = world.listed(user)
+    if late_put and isinstance(last, Stop):
+        assert last.reason is Reason.SINK_CONFLICT
+        assert {keys[-1][0]} == set(world.served().values())
+        return
 
     assert not isinstance(last, Stop), last
     assert len(keys) == 1, keys
@@ -91,7 +106,7 @@ def test_every_single_fault_is_survived(terms: Policy, tmp_path: Path) -> None:
     count = sum(1 for _ in singles(tmp_path, terms))
 
     print(f"{count} lives with one fault")
-    assert count >= len(Fault) * 5
+    assert count >= len(Fault) * 4
 
 
 @pytest.mark.slow
