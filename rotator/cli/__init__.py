@@ -7,6 +7,7 @@ failed, or somebody who was looked at is stopped or held; 2 the call or the conf
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status. What goes wrong is told in a sentence."""
     from rotator.cli.parser import make_parser
 
-    _stand_in_for_closed_streams()
+    _ready_streams()
     try:
         given = make_parser().parse_args(argv)
         status = _credentials(given) if given.command == "credentials" else _run(given)
@@ -85,11 +86,11 @@ def _credentials(given: Namespace) -> int:
     return 0
 
 
-def _stand_in_for_closed_streams() -> None:
-    """Put something harmless where standard input, output or error was closed (`>&-`).
+def _ready_streams() -> None:
+    """Have three standard streams that take any character.
 
-    Else the store would be opened under the number of a standard stream, and what a library
-    prints there would be written into it.
+    Something harmless stands in for one that was closed (`>&-`): else the store would be opened
+    under the number of a standard stream, and what a library prints there be written into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is not None:
@@ -100,6 +101,10 @@ def _stand_in_for_closed_streams() -> None:
             # The lowest free number is taken, and those below are open by now.
             os.open(os.devnull, os.O_RDWR)
         setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no UTF-8 gets escapes for what it cannot show.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _is_flushed() -> bool:

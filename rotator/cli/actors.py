@@ -19,7 +19,7 @@ __all__ = ["actor_of", "confirmed"]
 
 def actor_of(settings: Settings, given: Namespace) -> str:
     """Whom the record names: `--as`, ROTATOR_ACTOR, else login@host."""
-    named = getattr(given, "actor", None) or settings.actor
+    named = (given.actor or "").strip() or settings.actor
     return named or f"{_login()}@{socket.gethostname()}"
 
 
@@ -27,6 +27,7 @@ def _login() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
+        # A container's user may have no name.
         return "unknown"
 
 

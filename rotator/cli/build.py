@@ -6,13 +6,16 @@ import os
 import sys
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Event as Flag
+from typing import TYPE_CHECKING, get_args
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+from rotator.cli.clocks import clock
+from rotator.cli.outcomes import WrongCall
 from rotator.config import Tables, load
-from rotator.errors import ConfigError, Problem
+from rotator.events import Level
 from rotator.formats import FORMATS
 from rotator.model import HttpSettings
 from rotator.reconcile import Equipment, Hands
@@ -20,19 +23,24 @@ from rotator.sinks import build, installed
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
-    from threading import Event as Flag
+    from collections.abc import Callable, Mapping
 
     from rotator.events import Emit
     from rotator.model import Configuration
+    from rotator.outlets.logs import LogFormat
     from rotator.store import Store
 
-__all__ = ["Settings", "clock", "equip", "load_configuration", "settings_of"]
+__all__ = [
+    "Settings",
+    "disable_core_dumps",
+    "equip",
+    "load_configuration",
+    "settings_of",
+    "state_of",
+]
 
-
-def clock() -> datetime:
-    """Now, aware, in UTC: the clock that everything is given."""
-    return datetime.now(UTC)
+_PAUSE_STOPPING = 0.25
+"""Seconds between two attempts at what is still tried while the process is to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,45 +50,59 @@ class Settings:
     config: Path | None
     state: str | None
     listen: str | None
-    log_format: str
-    log_level: str
+    log_format: LogFormat
+    log_level: Level
     as_json: bool
     actor: str
 
 
 def settings_of(given: Namespace) -> Settings:
-    """The global options; where one is not given, its environment variable, then its default."""
-    environ = os.environ
-    config = given.config or environ.get("ROTATOR_CONFIG")
-    on_terminal = "console" if sys.stderr.isatty() else "json"
+    """The global options; where one is not given, its environment variable, then its default.
+
+    Raises:
+        WrongCall: a variable says what its option would not take.
+    """
+    config = given.config or os.environ.get("ROTATOR_CONFIG")
     return Settings(
         config=Path(config) if config else None,
-        state=given.state or environ.get("ROTATOR_STATE"),
-        listen=given.listen or environ.get("ROTATOR_LISTEN"),
-        log_format=given.log_format or environ.get("ROTATOR_LOG_FORMAT") or on_terminal,
-        log_level=(given.log_level or environ.get("ROTATOR_LOG_LEVEL") or "info").lower(),
+        state=given.state or os.environ.get("ROTATOR_STATE") or None,
+        listen=given.listen or os.environ.get("ROTATOR_LISTEN") or None,
+        log_format=_log_format(given.log_format or os.environ.get("ROTATOR_LOG_FORMAT")),
+        log_level=_log_level(given.log_level or os.environ.get("ROTATOR_LOG_LEVEL")),
         as_json=bool(given.json),
-        actor=environ.get("ROTATOR_ACTOR") or "",
+        actor=os.environ.get("ROTATOR_ACTOR", "").strip(),
     )
+
+
+def _log_format(text: str | None) -> LogFormat:
+    from rotator.outlets.logs import LogFormat
+
+    if not text:
+        return "console" if sys.stderr.isatty() else "json"
+    for known in get_args(LogFormat):
+        if text.lower() == known:
+            form: LogFormat = known
+            return form
+    raise WrongCall(f"ROTATOR_LOG_FORMAT is {text!r}; it may be json or console")
+
+
+def _log_level(text: str | None) -> Level:
+    try:
+        return Level(text.lower()) if text else Level.INFO
+    except ValueError as exc:
+        levels = ", ".join(Level)
+        raise WrongCall(f"ROTATOR_LOG_LEVEL is {text!r}; it may be one of {levels}") from exc
 
 
 def load_configuration(settings: Settings) -> Configuration:
     """The configuration that the options name, with what they say instead of it.
 
     Raises:
-        ConfigError: it is wrong, or none is named.
+        WrongCall: none is named, or an option is wrong.
+        ConfigError: its files are wrong.
     """
     if settings.config is None:
-        raise ConfigError(
-            [
-                Problem(
-                    "rotator",
-                    1,
-                    1,
-                    "no configuration is named: say --config PATH, or set ROTATOR_CONFIG",
-                )
-            ]
-        )
+        raise WrongCall("no configuration is named: say --config PATH, or set ROTATOR_CONFIG")
     tables = Tables(sinks=installed(), formats=FORMATS)
     configuration = load(settings.config, environ=os.environ, tables=tables)
     if settings.state is not None:
@@ -90,12 +112,19 @@ def load_configuration(settings: Settings) -> Configuration:
     return configuration
 
 
+def state_of(settings: Settings) -> str:
+    """The address of the store; no file is read where the options say it.
+
+    Raises:
+        WrongCall, ConfigError: it is not said, or the files that say it are wrong.
+    """
+    return settings.state or load_configuration(settings).state
+
+
 def _listen(text: str) -> HttpSettings:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal():
-        raise ConfigError(
-            [Problem("--listen", 1, 1, f"{text!r} is no address like 127.0.0.1:9180")]
-        )
+        raise WrongCall(f"--listen (ROTATOR_LISTEN): {text!r} is no address like 127.0.0.1:9180")
     return HttpSettings(host.strip("[]"), int(port))
 
 
@@ -112,15 +141,18 @@ def equip(  # noqa: PLR0913 - the parts of a process
 ) -> Equipment:
     """What a process works with under one configuration."""
     from rotator.aws.accounts import Accounts
+    from rotator.aws.pace import Rates
 
     accounts = Accounts(
         configuration.accounts,
         environ=os.environ,
         clock=clock,
         request_timeout=configuration.timing.request_timeout,
+        rates=None if _is_local(os.environ) else Rates(),
         on_request=on_request or (lambda _account, _action, _result: None),
     )
-    equipment = Equipment(
+    flag = stopping or Flag()
+    return Equipment(
         store=store,
         accounts=accounts,
         configuration=lambda: configuration,
@@ -128,8 +160,28 @@ def equip(  # noqa: PLR0913 - the parts of a process
         clock=clock,
         emit=emit,
         process=process or uuid4().hex,
-        pause=time.sleep,
+        pause=lambda seconds: _pause(flag, seconds),
         actor=actor,
         hands=hands or Hands(),
+        stopping=flag,
     )
-    return replace(equipment, stopping=stopping) if stopping else equipment
+
+
+def _pause(stopping: Flag, seconds: float) -> None:
+    """Wait, and not for long where the process is to end; but never not at all."""
+    if stopping.wait(seconds):
+        time.sleep(min(seconds, _PAUSE_STOPPING))
+
+
+def _is_local(environ: Mapping[str, str]) -> bool:
+    """Whether AWS is a local one, which shares no rate of requests with anybody."""
+    address = environ.get("AWS_ENDPOINT_URL_IAM") or environ.get("AWS_ENDPOINT_URL") or ""
+    return urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def disable_core_dumps() -> None:
+    """A core dump would hold secrets (P4): there is to be none, however the process dies."""
+    if os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

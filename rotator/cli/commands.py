@@ -50,7 +50,7 @@ def _explain(settings: Settings, given: Namespace) -> int:
 
 
 def _history(settings: Settings, given: Namespace) -> int:
-    from rotator.cli.status import history
+    from rotator.cli.history import history
 
     return history(settings, given)
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import rotator
-from rotator.cli.build import clock, equip, load_configuration
-from rotator.cli.gauges import standing_of
+from rotator.cli.build import disable_core_dumps, equip, load_configuration
+from rotator.cli.clocks import clock
+from rotator.cli.gauges import StepTimes, standing_of
 from rotator.cli.stores import ensured, opened
 from rotator.daemon import Daemon, Watch
+from rotator.errors import StoreUnavailable
 from rotator.events import Event
 from rotator.outlets import Outlets
 from rotator.outlets.logs import configure
@@ -42,8 +44,8 @@ def run_daemon(settings: Settings, given: Namespace) -> int:
     """
     disable_core_dumps()
     configuration = load_configuration(settings)
-    if not given.init_state and configuration.state.startswith("sqlite"):
-        opened(configuration.state).close()
+    if not given.init_state:
+        _look_for_store(configuration)
     daemon, metrics = _build(settings, given, configuration)
     server = _serve(daemon, metrics, configuration)
     try:
@@ -53,11 +55,17 @@ def run_daemon(settings: Settings, given: Namespace) -> int:
             server.close()
 
 
+def _look_for_store(configuration: Configuration) -> None:
+    """Refuse at once a store that only a person can bring in order; one that is away is awaited."""
+    with suppress(StoreUnavailable):
+        opened(configuration.state).close()
+
+
 def _build(
     settings: Settings, given: Namespace, configuration: Configuration
 ) -> tuple[Daemon, Metrics]:
     logs = configure(
-        format="json" if settings.log_format == "json" else "console",
+        format=settings.log_format,
         level=settings.log_level,
         stream=sys.stderr,
         clock=clock,
@@ -66,7 +74,9 @@ def _build(
     metrics = Metrics(
         clock=clock, version=rotator.__version__, standing=lambda: standing_of(daemon.store)
     )
-    outlets = Outlets(logs, metrics, on_failure=metrics.on_outlet_failure)
+    outlets = Outlets(
+        logs, metrics, StepTimes(metrics.on_step), on_failure=metrics.on_outlet_failure
+    )
 
     def equipped(configuration: Configuration, store: Store) -> Equipment:
         return equip(
@@ -106,11 +116,3 @@ def _serve(daemon: Daemon, metrics: Metrics, configuration: Configuration) -> Se
         return None
     daemon.emit(Event.HTTP_OPENED, address=server.address)
     return server
-
-
-def disable_core_dumps() -> None:
-    """A core dump would hold secrets (P4): there is to be none, however the process dies."""
-    if os.name == "posix":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

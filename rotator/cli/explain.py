@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rotator.cli.build import clock, equip, load_configuration
-from rotator.cli.output import moment, print_document, say, table
+from rotator.cli.build import equip, load_configuration
+from rotator.cli.evidence import door_of, may_do, reading_of, whose
+from rotator.cli.outcomes import FAILED, FINE
+from rotator.cli.output import moment, say, table, tell, tell_document
 from rotator.cli.plan import row_of
 from rotator.cli.quiet import outlets_of
+from rotator.cli.status import blocked_of, document_of, key_row, role_of, with_hold
 from rotator.cli.stores import reading
 from rotator.cli.subjects import subject_of
 from rotator.errors import ReadError, Refused
-from rotator.judgement import doors
-from rotator.judgement.phases import phase_of
 from rotator.judgement.wording import span, used
-from rotator.model import DoorName, Selected, Serves, WrittenAt
+from rotator.model import Contested, Excluded, Mode, Selected, Serves
 from rotator.reconcile import Planner
+from rotator.reconcile.standing import standing_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
-    from rotator.model import Case, PlaceState
+    from rotator.model import Case, Configuration, Rotation
     from rotator.reconcile import Examined
-    from rotator.store import Store
+    from rotator.store import Standing, Store
 
 __all__ = ["explain"]
 
@@ -36,171 +38,196 @@ def explain(settings: Settings, given: Namespace) -> int:
         ConfigError, StoreError, Refused: it could not be begun, or nobody is meant.
     """
     configuration = load_configuration(settings)
-    with reading(configuration.state, say) as store:
+    with reading(configuration.state) as store:
         planner = Planner(equip(configuration, store, outlets_of(settings), actor="explain"))
         subject = subject_of(given.subject, store, planner)
-        account = configuration.account(subject.account)
-        if account is None:
-            raise Refused(f"the configuration has no account {subject.account!r} any more")
         try:
-            entered, roll = planner.enter(account)
+            examined = _examine(configuration, planner, subject)
         except ReadError as exc:
-            say(f"rotator: {exc}")
-            return _from_store(settings, subject, store)
-        user = planner.user(roll, subject.ref, subject.name)
-        examined = planner.examine(entered, roll, user)
+            return _from_store(settings, subject, store, str(exc))
+        found = _document(examined, subject, store)
     if settings.as_json:
-        print_document(**_document(examined, subject))
+        tell_document(**found)
     else:
-        _print(examined, subject)
-    return 0
+        _print(examined, found)
+    return FAILED if found["blocked"] else FINE
 
 
-def _from_store(settings: Settings, subject: Subject, store: Store) -> int:
-    """AWS is away: what is on record, said to be that."""
-    row = next((row for row in store.users() if row.user.ref == subject.ref), None)
-    said = row.user.message if row else "nothing is on record"
-    if settings.as_json:
-        print_document(user=str(subject), source="store", message=said)
-    else:
-        as_of = moment(row.user.as_of) if row else None
-        print(f"{subject}: on record (seen {as_of or 'never'}): {said}")
-    return 1
+def _examine(configuration: Configuration, planner: Planner, subject: Subject) -> Examined:
+    account = configuration.account(subject.account)
+    if account is None:
+        raise ReadError(f"the configuration has no account {subject.account!r} any more")
+    entered, roll = planner.enter(account)
+    return planner.examine(entered, roll, planner.user(roll, subject.ref, subject.name))
 
 
-def _document(examined: Examined, subject: Subject) -> dict[str, Any]:
+def _document(examined: Examined, subject: Subject, store: Store) -> dict[str, Any]:
+    """What was seen now; the first fields are those of `status`."""
     case = examined.case
-    rotation = case.rotation
+    row = standing_of(case, examined.action, store.know(case.user.ref).user)
     return {
+        "source": "live",
         "account": case.user.account,
         "account_id": case.user.account_id,
         "user": case.user.name,
         "user_id": case.user.user_id,
-        "asked_for": subject.key_id,
-        "policy": case.policy.name if case.policy else None,
-        "phase": phase_of(rotation, case.key(rotation.leaving) if rotation else None),
+        "asked_for": _asked_for(subject, whose(case, subject.key_id)),
+        "policy": row.policy,
+        "mode": row.mode,
+        "selection": _selection(case),
+        "phase": row.phase,
         "next": row_of(examined),
-        "keys": [
-            {
-                "access_key_id": key.key_id,
-                "status": key.status,
-                "created_at": key.created_at,
-                "last_use": used(key.last_use, case.now),
-                "role": _role(case, key.key_id),
-            }
-            for key in case.keys
-        ],
+        "due_at": row.due_at,
+        "overdue": row.overdue,
+        "blocked": blocked_of(row),
+        "rotation": _rotation(case.rotation),
+        "keys": _keys(case, store),
         "former_keys": sorted(case.former),
-        "places": [
-            {"place": str(place.place), "serves": _serves(place), "id": place.sink_id}
-            for place in case.places
-        ],
-        "gates": _gates(case),
-        "may_do": _may_do(examined),
+        "places": _places(case),
+        "door": door_of(case),
+        "may_do": may_do(case),
     }
 
 
-def _print(examined: Examined, subject: Subject) -> None:
-    case, action = examined.case, row_of(examined)
-    phase = _document(examined, subject)["phase"]
-    print(f"{case.user} ({case.user.user_id}), {_policy(case)}: {phase}")
-    if subject.key_id is not None:
-        print(f"{subject.key_id} is {_whose(case, subject.key_id)}.")
-    gate = f", but the gate {action['gate']!r} is shut" if action["gate"] else ""
-    print(f"Next: {action['action']}{gate} ({action['reason']}): {action['message']}")
-    if action["at"] is not None and action["at"] > clock():
-        print(f"Looked at again: {moment(action['at'])}")
+def _keys(case: Case, store: Store) -> list[dict[str, Any]]:
+    past = store.rotations(case.user.ref)
+    ours = {one.successor for one in past if one.successor is not None}
+    return [key_row(key, role_of(key, case.keys, case.rotation, ours)) for key in case.keys]
+
+
+def _places(case: Case) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": place.sink_id,
+            "type": place.place.type,
+            "place": place.place.address,
+            "serves": place.reading.key_id if isinstance(place.reading, Serves) else None,
+            "reading": reading_of(place),
+            "delivered_at": place.delivered_at,
+        }
+        for place in case.places
+    ]
+
+
+def _asked_for(subject: Subject, sentence: str | None) -> dict[str, Any] | None:
+    if subject.key_id is None:
+        return None
+    return {"access_key_id": subject.key_id, "message": sentence}
+
+
+def _rotation(rotation: Rotation | None) -> dict[str, Any] | None:
+    if rotation is None:
+        return None
+    names = (
+        *("rotation_id", "kind", "reason", "begun_at", "predecessor", "successor", "issued_at"),
+        *("proven_at", "delivered_at", "leaver", "deactivated_at", "promised_at"),
+    )
+    return {name: getattr(rotation, name) for name in names} | {"title": rotation.right}
+
+
+def _selection(case: Case) -> str:
+    """Who is in charge of the user, as a sentence."""
+    match case.selection:
+        case Selected(name):
+            acts = "acts on" if case.enforced else "only observes"
+            return f"policy {name} selects the user, and {acts} it"
+        case Excluded(name, why):
+            return f"policy {name} excludes the user: {why}"
+        case Contested(names):
+            return f"more than one policy selects the user: {', '.join(names)}"
+        case _:
+            return "no policy selects the user"
+
+
+def _print(examined: Examined, found: dict[str, Any]) -> None:
+    case = examined.case
+    overdue = ", overdue" if found["overdue"] else ""
+    tell(f"{case.user} ({case.user.user_id}): {found['phase']}{overdue}")
+    tell(f"{found['selection'][0].upper()}{found['selection'][1:]}.")
+    if found["asked_for"]:
+        tell(f"{found['asked_for']['message']}.")
+    _print_next(case, found)
     keys = [
         [
-            key.key_id,
-            _role(case, key.key_id),
-            key.status,
-            span(case.now - key.created_at),
-            used(key.last_use, case.now),
+            key["access_key_id"],
+            key["role"],
+            key["status"],
+            span(case.now - key["created_at"]),
+            used(seen.last_use, case.now),
         ]
-        for key in case.keys
+        for key, seen in zip(found["keys"], case.keys, strict=True)
     ]
-    print("\n" + table(["KEY", "ROLE", "STATUS", "AGE", "LAST USE"], keys))
-    places = [[place.place, place.sink_id, _serves(place)] for place in case.places]
-    if places:
-        print("\n" + table(["PLACE", "SINK", "SERVES"], places))
-    gates = [[row["door"], row["gate"], row["message"]] for row in _gates(case)]
-    print("\n" + table(["DOOR", "SHUT GATE", "WHY"], gates) if gates else "\nNo gate is shut.")
-    print("\nYou may:\n" + "\n".join(f"  {line}" for line in _may_do(examined)))
+    if keys:
+        tell("\n" + table(["KEY", "ROLE", "STATUS", "AGE", "LAST USE"], keys))
+    if found["places"]:
+        names = ("id", "place", "reading")
+        places = [[place[name] for name in names] for place in found["places"]]
+        tell("\n" + table(["SINK", "PLACE", "SERVES"], places))
+    _print_door(found["door"])
+    tell("\nYou may:\n" + "\n".join(f"  {line}" for line in found["may_do"]))
 
 
-def _policy(case: Case) -> str:
-    if isinstance(case.selection, Selected) and case.policy is not None:
-        mode = "enforced" if case.enforced else "observed"
-        return f"policy {case.policy.name} ({mode})"
-    return f"no policy in charge ({type(case.selection).__name__.lower()})"
+def _print_next(case: Case, found: dict[str, Any]) -> None:
+    step = found["next"]
+    gate = f", once its gate {step['gate']!r} is open" if step["gate"] else ""
+    tell(f"Next: {step['action']} ({step['reason']}){gate}: {step['message']}")
+    if step["at"] is not None and step["at"] > case.now:
+        tell(f"Looked at again: {moment(step['at'])}, in {span(step['at'] - case.now)}")
+    hold = found["blocked"]
+    if hold is not None and hold["kind"] == "hold":
+        until = f" until {moment(hold['until'])}" if hold["until"] else ""
+        tell(f"Held by {hold['by']} since {moment(hold['since'])}{until}: {hold['message']}")
 
 
-def _whose(case: Case, key_id: str) -> str:
-    if key_id in case.former:
-        return f"a former key of {case.user}: it was deleted"
-    return f"a key of {case.user}, as {_role(case, key_id)}"
-
-
-def _role(case: Case, key_id: str) -> str:
-    rotation = case.rotation
-    if rotation is None:
-        return "current" if len(case.listed) == 1 else "foreign"
-    roles = {rotation.predecessor: "predecessor", rotation.leaver: "leaver"}
-    if key_id == rotation.successor:
-        return "successor"
-    return roles.get(key_id, "foreign")
-
-
-def _serves(place: PlaceState) -> str:
-    match place.reading:
-        case Serves(key_id):
-            return key_id
-        case WrittenAt(at):
-            key = place.answered_key or "not ours"
-            return f"write-only, last put {key}" + (f", written {moment(at)}" if at else "")
-        case None:
-            return "not looked at: nothing is due"
-        case other:
-            why = getattr(other, "why", "")
-            return type(other).__name__.lower() + (f": {why}" if why else "")
-
-
-def _gates(case: Case) -> list[dict[str, str]]:
-    """Every gate that is shut, at every door."""
-    return [
-        {"door": name.value, "gate": gate.reason.value, "message": gate.message}
-        for name in DoorName
-        for gate in doors.shut_gates(
-            case, doors.BEGINNING if name is DoorName.ISSUE else doors.ALL, name
-        )
+def _print_door(door: dict[str, Any]) -> None:
+    gates = [
+        [gate["gate"], "open" if gate["open"] else "shut", gate["message"]]
+        for gate in door["gates"]
     ]
+    if gates:
+        tell(f"\nGates before {door['door']}:\n" + table(["GATE", "IS", "WHY"], gates))
 
 
-def _may_do(examined: Examined) -> list[str]:
-    """What a person may type now; only what is not refused."""
-    case = examined.case
-    user = str(case.user)
-    lines = [f"rotator history {user}"]
-    if case.hold is not None:
-        lines.append(f"rotator release {_held(case, case.hold.scope.value)}")
+def _from_store(settings: Settings, subject: Subject, store: Store, why: str) -> int:
+    """AWS cannot be asked: what is on record, said to be that."""
+    say(f"rotator: {why}\nWhat follows is what is on record.")
+    row = next((row for row in store.users() if row.user.ref == subject.ref), None)
+    if row is None:
+        raise Refused(f"nothing is on record about {subject}")
+    row = with_hold(store, row)
+    found = document_of(store, row)
+    sentence = None if subject.key_id is None else _whose_by_record(row, subject.key_id)
+    found |= {"source": "store", "asked_for": _asked_for(subject, sentence), "note": why}
+    if settings.as_json:
+        tell_document(**found)
     else:
-        lines.append(f"rotator hold {user} --reason …")
-    if case.rotation is None:
-        observed = "" if case.enforced else " --enforce"
-        if isinstance(case.selection, Selected) and len(case.listed) == 1:
-            lines.append(f"rotator rotate {user}{observed}")
-    else:
-        if case.rotation.predecessor is not None:
-            lines.append(f"rotator rollback {user} --reason …")
-        lines.append(f"rotator close {user} --reason …")
-    return lines
+        _print_record(row, found)
+    return FAILED
 
 
-def _held(case: Case, scope: str) -> str:
-    policy = case.policy.name if case.policy else ""
-    return {
-        "user": str(case.user),
-        "policy": f"--policy {policy}",
-        "account": f"--account {case.user.account}",
-    }.get(scope, "--all")
+def _whose_by_record(row: Standing, key_id: str) -> str:
+    key = next(key for key in row.keys if key.key.key_id == key_id)
+    if key.gone_at is not None:
+        return f"{key_id} was a key of {row.user}; it is deleted since {moment(key.gone_at)}"
+    return f"{key_id} is a key of {row.user}"
+
+
+def _print_record(row: Standing, found: dict[str, Any]) -> None:
+    user = row.user
+    mode = "acts on" if user.mode is Mode.ENFORCE else "only observes"
+    policy = f"policy {user.policy} {mode} it" if user.policy else "no policy is in charge"
+    tell(
+        f"{user} ({user.ref.user_id}): {user.phase}, seen {moment(user.as_of) or 'never'}; {policy}"
+    )
+    if found["asked_for"]:
+        tell(f"{found['asked_for']['message']}.")
+    tell(f"Then: {user.reason or 'nothing'}: {user.message}")
+    if user.next_at is not None:
+        tell(f"Looked at again: {moment(user.next_at)}")
+    if found["keys"]:
+        names = ("access_key_id", "role", "status", "created_at", "last_used_at")
+        keys = [[key[name] for name in names] for key in found["keys"]]
+        tell("\n" + table(["KEY", "ROLE", "STATUS", "CREATED", "LAST USE"], keys))
+    if found["places"]:
+        places = [[p["id"], p["place"], p["serves"]] for p in found["places"]]
+        tell("\n" + table(["SINK", "PLACE", "LAST GIVEN"], places))

@@ -6,15 +6,43 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rotator.errors import StoreUnavailable
+from rotator.events import Event
+from rotator.model import Step
 from rotator.outlets.metrics import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from rotator.store import Standing as Row
     from rotator.store import Store
 
-__all__ = ["standing_of"]
+__all__ = ["StepTimes", "standing_of"]
+
+_STEPS = {
+    Event.KEY_ISSUED: Step.ISSUE,
+    Event.KEY_PROVEN: Step.PROVE,
+    Event.KEY_DELIVERED: Step.DELIVER,
+    Event.KEY_DEACTIVATED: Step.DEACTIVATE,
+    Event.KEY_REACTIVATED: Step.REACTIVATE,
+    Event.KEY_DELETED: Step.DELETE,
+}
+"""The events that tell of a step and how many seconds it took."""
+
+
+class StepTimes:
+    """The outlet that hands on how long each step took; what was only observed took no time."""
+
+    name = "metrics"
+
+    def __init__(self, on_step: Callable[[str, float], None]) -> None:
+        self._on_step = on_step
+
+    def on_event(self, event: Event, fields: Mapping[str, object]) -> None:
+        """Hand on the seconds of one step, if this event tells of one."""
+        step, seconds = _STEPS.get(event), fields.get("seconds")
+        if step is not None and isinstance(seconds, float):
+            self._on_step(step.value, seconds)
 
 
 def standing_of(store: Store | None) -> Standing:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.cli.actors import actor_of, confirmed
-from rotator.cli.build import clock, equip, load_configuration
-from rotator.cli.levers import known_to
-from rotator.cli.output import moment, print_document
+from rotator.cli.build import equip, load_configuration
+from rotator.cli.evidence import release_of
+from rotator.cli.levers import make_known
+from rotator.cli.outcomes import FAILED, FINE, WrongCall
+from rotator.cli.output import moment, tell, tell_document
+from rotator.cli.plan import policies_of
 from rotator.cli.quiet import outlets_of
-from rotator.cli.spans import NoSpan, moment_of
 from rotator.cli.stores import opened
-from rotator.cli.subjects import user_subject
+from rotator.cli.subjects import Subject, nearest, user_subject
 from rotator.errors import Refused
 from rotator.events import Event
 from rotator.model import Scope
@@ -19,10 +22,8 @@ from rotator.reconcile import Planner
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from datetime import datetime
 
     from rotator.cli.build import Settings
-    from rotator.cli.subjects import Subject
     from rotator.model import Configuration, UserRef
     from rotator.reconcile import Equipment
     from rotator.store import Store
@@ -30,89 +31,105 @@ if TYPE_CHECKING:
 __all__ = ["hold_or_release"]
 
 
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Whom a hold concerns, and how that is called."""
+
+    scope: Scope
+    subject: UserRef | str | None
+    called: str
+    user: Subject | None = None
+
+
 def hold_or_release(settings: Settings, given: Namespace) -> int:
     """Stop, or let go again, one user, a policy, an account or everybody.
 
     Raises:
-        ConfigError, StoreError, Refused: it could not be given.
+        ConfigError, StoreError, Refused, WrongCall: it could not be given.
     """
     configuration = load_configuration(settings)
     actor = actor_of(settings, given)
-    until = _until(given)
     with opened(configuration.state) as store:
         equipment = equip(configuration, store, outlets_of(settings), actor=actor)
-        scope, subject, called, user = _whom(given, configuration, store, equipment)
-        if not confirmed(given, f"{given.command.capitalize()} {called}?"):
-            return 1
-        if given.command == "hold":
-            if user is not None:
-                known_to(store, user)
-            store.give_hold(scope, subject=subject, until=until, reason=given.reason, actor=actor)
-            end = f" until {moment(until)}" if until else " until `rotator release`"
-            text = f"held: {called}{end}; obeyed at every next step"
-        else:
-            ended = store.release_hold(scope, subject=subject, reason=given.reason, actor=actor)
-            if not ended:
-                raise Refused(_not_held(store, called, user))
-            text = f"released: {called}"
+        whom = _whom(given, configuration, store, equipment)
+        if not confirmed(given, f"{given.command.capitalize()} {whom.called}?"):
+            return FAILED
+        change = _hold if given.command == "hold" else _release
+        text = change(given, store, whom, actor)
         equipment.emit(
             Event.ORDER_GIVEN,
+            account=whom.user.account if whom.user else None,
+            user=whom.user.name if whom.user else None,
+            user_id=whom.user.ref.user_id if whom.user else None,
             verb=given.command,
             actor=actor,
-            stated_reason=given.reason,
-            scope=scope.value,
-            until=until,
-            user=user.name if user else None,
+            stated_reason=given.reason or None,
+            scope=whom.scope.value,
+            until=getattr(given, "until", None),
         )
     if settings.as_json:
-        print_document(done=text, scope=scope.value, until=until)
+        tell_document(verb=given.command, scope=whom.scope, message=text)
     else:
-        print(text)
-    return 0
+        tell(text)
+    return FINE
 
 
-def _until(given: Namespace) -> datetime | None:
-    text = getattr(given, "until", None)
-    if text is None:
-        return None
-    try:
-        return moment_of(text, clock())
-    except NoSpan as exc:
-        raise Refused(f"--until: {exc}") from exc
+def _hold(given: Namespace, store: Store, whom: Whom, actor: str) -> str:
+    if whom.user is not None:
+        make_known(store, whom.user)
+    store.give_hold(
+        whom.scope, subject=whom.subject, until=given.until, reason=given.reason, actor=actor
+    )
+    end = moment(given.until) if given.until else "somebody releases it"
+    return f"{whom.called} is held until {end}: nothing is begun, switched off or deleted"
+
+
+def _release(given: Namespace, store: Store, whom: Whom, actor: str) -> str:
+    ended = store.release_hold(whom.scope, subject=whom.subject, reason=given.reason, actor=actor)
+    if not ended:
+        raise Refused(_why_not_held(store, whom))
+    held = _still_held(store, whom)
+    return f"{whom.called} is released" + (f"; but {held}" if held else "")
 
 
 def _whom(
     given: Namespace, configuration: Configuration, store: Store, equipment: Equipment
-) -> tuple[Scope, UserRef | str | None, str, Subject | None]:
-    """The scope, what it is about, and how it is called."""
+) -> Whom:
+    """Whom the call means; what is held must be known, what is released need not be any more."""
+    is_hold = given.command == "hold"
     if given.policy is not None:
-        if configuration.policy(given.policy) is None:
-            names = ", ".join(policy.name for policy in configuration.policies)
-            raise Refused(f"there is no policy {given.policy!r}; there are: {names}")
-        return Scope.POLICY, given.policy, f"policy {given.policy}", None
+        if is_hold:
+            policies_of(configuration, given.policy)
+        return Whom(Scope.POLICY, given.policy, f"policy {given.policy}")
     if given.account is not None:
-        if configuration.account(given.account) is None:
-            names = ", ".join(account.name for account in configuration.accounts)
-            raise Refused(f"there is no account {given.account!r}; there are: {names}")
-        return Scope.ACCOUNT, given.account, f"account {given.account}", None
+        names = [account.name for account in configuration.accounts]
+        if is_hold and given.account not in names:
+            hint = nearest(given.account, names) or f"; there are: {', '.join(names)}"
+            raise WrongCall(f"there is no account {given.account!r}{hint}")
+        return Whom(Scope.ACCOUNT, given.account, f"account {given.account}")
     if given.all:
-        return Scope.ALL, None, "everybody", None
+        return Whom(Scope.ALL, None, "everybody")
     user = user_subject(given.user, store, Planner(equipment))
-    return Scope.USER, user.ref, f"user {user}", user
+    return Whom(Scope.USER, user.ref, str(user), user)
 
 
-def _not_held(store: Store, called: str, user: Subject | None) -> str:
-    """Nothing of this scope is held; a user may be held by a wider one, and that is said."""
-    if user is None:
-        return f"{called} is not held by an order of just that scope: there is nothing to release"
-    row = next((row.user for row in store.users() if row.user.ref == user.ref), None)
+def _why_not_held(store: Store, whom: Whom) -> str:
+    """Nothing of this very scope is held; a user may be held by a wider one, and that is said."""
+    held = _still_held(store, whom)
+    if held:
+        return f"{whom.called} itself is not held, but {held}"
+    return f"{whom.called} is not held: there is nothing to release"
+
+
+def _still_held(store: Store, whom: Whom) -> str:
+    """The hold under which a user stands by a wider order, and what ends it."""
+    if whom.user is None:
+        return ""
+    ref, account = whom.user.ref, whom.user.account
+    row = store.know(ref).user
     policy = row.policy if row else None
-    hold = store.hold_on(user.ref, account=user.account, policy=policy)
+    hold = store.hold_on(ref, account=account, policy=policy)
     if hold is None:
-        return f"{called} is not held: there is nothing to release"
-    wider = {
-        Scope.POLICY: f"--policy {policy}",
-        Scope.ACCOUNT: f"--account {user.account}",
-        Scope.ALL: "--all",
-    }
-    return f"{called} itself is not held, but wider: `rotator release {wider.get(hold.scope, '')}`"
+        return ""
+    command = release_of(hold, str(whom.user), account, policy or "")
+    return f"a wider hold stands ({hold.scope}): `{command}` ends it"

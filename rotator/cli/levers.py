@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.cli.actors import actor_of, confirmed
-from rotator.cli.build import clock, equip, load_configuration
-from rotator.cli.output import print_document, say
+from rotator.cli.build import disable_core_dumps, equip, load_configuration
+from rotator.cli.clocks import clock
+from rotator.cli.interrupts import interrupts
+from rotator.cli.outcomes import FAILED, FINE
+from rotator.cli.output import moment, say, tell, tell_document
 from rotator.cli.quiet import outlets_of
 from rotator.cli.stores import opened
 from rotator.cli.subjects import subject_of, user_subject
+from rotator.errors import ReadError
 from rotator.events import Event
 from rotator.model import Order, Verb
 from rotator.reconcile import Planner, Sweeper
@@ -22,15 +27,17 @@ if TYPE_CHECKING:
 
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
+    from rotator.model import AccessKey
     from rotator.reconcile import Equipment
     from rotator.store import OrderRow, Store
 
-__all__ = ["known_to", "pull"]
+__all__ = ["make_known", "pull"]
 
 PATIENCE = timedelta(seconds=10)
 """How long a live replica has for taking the order before the command does it itself."""
 
 LOOK_SECONDS = 0.2
+"""Between two looks at what became of the order."""
 
 QUESTIONS = {
     Verb.ROTATE: "Rotate the key of {subject} now?",
@@ -45,21 +52,24 @@ def pull(settings: Settings, given: Namespace) -> int:
     Raises:
         ConfigError, StoreError, Refused: it could not be given.
     """
+    disable_core_dumps()
     configuration = load_configuration(settings)
-    actor = actor_of(settings, given)
-    with opened(configuration.state) as store:
-        equipment = equip(configuration, store, outlets_of(settings), actor=actor)
-        planner = Planner(equipment)
-        if given.command == Verb.ROTATE.value:
-            subject = subject_of(given.subject, store, planner)
-        else:
-            subject = user_subject(given.user, store, planner)
-        verb = Verb(given.command)
+    actor, verb = actor_of(settings, given), Verb(given.command)
+    with opened(configuration.state) as store, interrupts() as asked:
+        equipment = equip(
+            configuration, store, outlets_of(settings), actor=actor, stopping=asked.stopping
+        )
+        find = subject_of if verb is Verb.ROTATE else user_subject
+        subject = find(given.subject, store, Planner(equipment))
         if not confirmed(given, QUESTIONS[verb].format(subject=subject)):
-            return 1
-        order_id = _give(store, equipment, subject, _order(given, verb, actor, subject))
-        ended, waits_for = _see_to(store, equipment, subject, order_id)
-    return _answer(settings, subject, order_id, ended, waits_for)
+            return FAILED
+        errand = Errand(equipment, subject, order_id=0)
+        errand.order_id = _give(store, equipment, subject, _order(given, verb, actor, subject))
+        ended = errand.see_to()
+        message = _message(store, subject, verb, ended) or errand.why
+    _print(settings, errand, ended, message)
+    done = ended is not None and ended.outcome == "done"
+    return FINE if done else asked.status(FAILED)
 
 
 def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
@@ -76,7 +86,7 @@ def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
 
 
 def _give(store: Store, equipment: Equipment, subject: Subject, order: Order) -> int:
-    known_to(store, subject)
+    make_known(store, subject)
     order_id = store.give(subject.ref, order)
     equipment.emit(
         Event.ORDER_GIVEN,
@@ -86,53 +96,121 @@ def _give(store: Store, equipment: Equipment, subject: Subject, order: Order) ->
         order_id=order_id,
         verb=order.verb.value,
         actor=order.actor,
-        stated_reason=order.reason,
+        stated_reason=order.reason or None,
         access_key_id=order.key_id,
     )
     return order_id
 
 
-def known_to(store: Store, subject: Subject) -> None:
+def make_known(store: Store, subject: Subject) -> None:
     """Put down a user whom nobody has looked at yet, so that an order can be about it."""
-    store.note_users([UserRow(subject.ref, subject.account, subject.name)])
+    if store.know(subject.ref).user is None:
+        store.note_users([UserRow(subject.ref, subject.account, subject.name)])
 
 
-def _see_to(
-    store: Store, equipment: Equipment, subject: Subject, order_id: int
-) -> tuple[OrderRow | None, str]:
-    """Wait for a live replica to obey, and do it ourselves where none does in time."""
-    configuration = equipment.configuration()
-    others = store.replicas(clock() - 2 * configuration.timing.lease)
-    until = time.monotonic() + (PATIENCE.total_seconds() if others else 0.0)
-    while time.monotonic() < until:
-        row = store.order(order_id)
-        if row is not None and row.outcome is not None:
-            return row, ""
-        time.sleep(LOOK_SECONDS)
-    sweeper = Sweeper(equipment)
-    visits = sweeper.visit_now([(subject.ref, subject.account, subject.name)])
-    sweeper.deliver_held(time.monotonic() + configuration.timing.request_timeout.total_seconds())
-    sweeper.farewell()
-    last = visits[0].last if visits else None
-    why = last.message if last else "another replica looks after the user now"
-    return store.order(order_id), why if visits else "the account cannot be entered now"
+@dataclass(slots=True)
+class Errand:
+    """One order on its way; `why` says what it still waits for."""
+
+    equipment: Equipment
+    subject: Subject
+    order_id: int
+    why: str = ""
+    is_left: bool = False
+
+    def see_to(self) -> OrderRow | None:
+        """The order as it ended, or still open: then it stays on record.
+
+        A live replica has ten seconds to take it; after that, and at once where there is none,
+        it is obeyed here, unless somebody else has the user's lease: that is waited for.
+        """
+        timing = self.equipment.configuration().timing
+        lives = self.equipment.store.replicas(clock() - 2 * timing.lease)
+        if lives and (ended := self._await_end(PATIENCE)):
+            return ended
+        self._obey()
+        return self._await_end(PATIENCE if self.is_left else timedelta(0))
+
+    def _await_end(self, most: timedelta) -> OrderRow | None:
+        """Look, at least once, until the order has ended or the time is over."""
+        end = time.monotonic() + most.total_seconds()
+        while True:
+            row = self.equipment.store.order(self.order_id)
+            if row is not None and row.outcome is not None:
+                return row
+            if time.monotonic() >= end or self.equipment.stopping.is_set():
+                return None
+            self.equipment.pause(LOOK_SECONDS)
+
+    def _obey(self) -> None:
+        """Visit the user now, in the name of whoever gave the order."""
+        configuration = self.equipment.configuration()
+        account = configuration.account(self.subject.account)
+        if account is None:
+            self.why = f"this configuration has no account {self.subject.account!r}"
+            return
+        sweeper = Sweeper(self.equipment)
+        try:
+            self.equipment.accounts.enter(account)
+        except ReadError as exc:
+            self.why = str(exc)
+            return
+        visits = sweeper.visit_now([(self.subject.ref, self.subject.account, self.subject.name)])
+        limit = configuration.timing.shutdown_timeout.total_seconds()
+        sweeper.deliver_held(time.monotonic() + limit)
+        sweeper.farewell()
+        visit = visits[0] if visits else None
+        self.is_left = visit is not None and visit.left_to_another
+        if self.is_left:
+            self.why = "another process looks after this user now, and obeys it"
+        elif visit is None or visit.last is None:
+            self.why = "looking at the user failed; the log says why"
+        else:
+            self.why = visit.last.message
 
 
-def _answer(
-    settings: Settings,
-    subject: Subject,
-    order_id: int,
-    ended: OrderRow | None,
-    waits_for: str,
-) -> int:
+def _message(store: Store, subject: Subject, verb: Verb, ended: OrderRow | None) -> str:
+    """What became of the order; of a rollback that comes too late, why."""
+    if ended is None:
+        return ""
+    if ended.outcome == "refused" and verb is Verb.ROLLBACK:
+        return _too_late(store, subject) or ended.message
+    return ended.message
+
+
+def _too_late(store: Store, subject: Subject) -> str:
+    """Where the key that a person wants back was deleted: that it was, and what helps instead."""
+    known = store.know(subject.ref)
+    latest = next(iter(store.rotations(subject.ref, most=1)), None)
+    if known.rotation is not None or latest is None or latest.predecessor not in known.former:
+        return ""
+    key = _key(known.keys, latest.predecessor)
+    when = f" {moment(key.missing_since)}" if key is not None and key.missing_since else ""
+    return (
+        f"{latest.predecessor} was deleted{when}, and a deleted key cannot be revived;"
+        f" `rotator rotate {subject}` makes a new one"
+    )
+
+
+def _key(keys: tuple[AccessKey, ...], key_id: str | None) -> AccessKey | None:
+    return next((key for key in keys if key.key_id == key_id), None)
+
+
+def _print(settings: Settings, errand: Errand, ended: OrderRow | None, message: str) -> None:
     outcome = ended.outcome if ended else None
-    message = (ended.message if ended else "") or waits_for
+    subject, order_id = errand.subject, errand.order_id
     if settings.as_json:
-        print_document(user=str(subject), order_id=order_id, outcome=outcome, message=message)
+        tell_document(
+            account=subject.account,
+            user=subject.name,
+            user_id=subject.ref.user_id,
+            order_id=order_id,
+            outcome=outcome,
+            message=message,
+        )
     elif outcome == "done":
-        print(f"{subject}: {message}")
-    elif outcome is None:
-        print(f"{subject}: the order is on record (number {order_id}), and waits: {message}")
-    else:
-        say(f"rotator: {outcome}: {message}")
-    return 0 if outcome == "done" else 1
+        tell(f"{subject}: {message}")
+    if outcome is None:
+        say(f"rotator: order {order_id} on {subject} stays on record, not done yet: {message}")
+    elif outcome != "done":
+        say(f"rotator: {subject}: {outcome}: {message}")

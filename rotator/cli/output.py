@@ -6,11 +6,14 @@ import json
 import os
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from rotator.cli.clocks import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
 __all__ = [
     "document",
@@ -68,8 +71,6 @@ def drop_stdout() -> None:
 
 def document(**fields: object) -> dict[str, Any]:
     """An answer as a script gets it: versioned, dated, times as RFC 3339 in UTC."""
-    from rotator.cli.build import clock
-
     return {"schema_version": SCHEMA_VERSION, "generated_at": moment(clock())} | {
         name: plain(value) for name, value in fields.items()
     }
@@ -77,9 +78,6 @@ def document(**fields: object) -> dict[str, Any]:
 
 def plain(value: object) -> Any:  # noqa: ANN401 - what JSON knows
     """A value as JSON knows it."""
-    from datetime import datetime
-    from enum import Enum
-
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, Enum):
@@ -93,8 +91,6 @@ def plain(value: object) -> Any:  # noqa: ANN401 - what JSON knows
 
 def moment(at: datetime | None) -> str | None:
     """RFC 3339 in UTC, to the second."""
-    from datetime import UTC
-
     return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rotator.cli.build import equip, load_configuration
-from rotator.cli.output import print_document, say, table
+from rotator.cli.outcomes import FAILED, FINE, PENDING, WrongCall
+from rotator.cli.output import say, table, tell, tell_document
 from rotator.cli.quiet import outlets_of
-from rotator.cli.run import policies_of
 from rotator.cli.stores import reading
-from rotator.cli.subjects import user_subject
+from rotator.cli.subjects import nearest, user_subject
 from rotator.errors import ReadError
 from rotator.model import ActionName, Reason, Shut, Stop, Wait
 from rotator.reconcile import Planner, accounts_of
@@ -18,76 +18,115 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from rotator.cli.build import Settings
+    from rotator.model import Action, Configuration, Policy, UserRef
     from rotator.reconcile import Examined
 
-__all__ = ["plan", "row_of"]
+__all__ = ["action_row", "plan", "policies_of", "row_of"]
 
-PENDING = 3
 IDLE = frozenset({Reason.NOT_DUE, Reason.NO_KEY})
+"""Waits of users for whom there is nothing to do: they are no rows unless they are asked for."""
 
 
 def plan(settings: Settings, given: Namespace) -> int:
     """Print one row for each user that a sweep would touch, or keeps waiting.
 
     Raises:
-        ConfigError, StoreError, Refused: it could not be begun.
+        ConfigError, StoreError, Refused, WrongCall: it could not be begun.
     """
     configuration = load_configuration(settings)
-    errors: list[str] = []
-    examined: list[Examined] = []
-    with reading(configuration.state, say) as store:
+    policies = policies_of(configuration, given.policy)
+    with reading(configuration.state) as store:
         planner = Planner(equip(configuration, store, outlets_of(settings), actor="plan"))
         only = user_subject(given.user, store, planner).ref if given.user else None
-        for policy in policies_of(configuration, given.policy):
-            for account in accounts_of(planner.equipment, policy):
-                try:
-                    examined += planner.plan(policy, account, only=only)
-                except ReadError as exc:
-                    errors.append(str(exc))
+        examined, errors = _examine(planner, policies, only)
     rows = [row_of(one) for one in examined if given.user or not _is_idle(one)]
     _print(settings, rows, errors, looked_at=len(examined))
     if errors:
-        return 1
-    acts = any(row["gate"] is None and row["action"] not in {"wait", "stop"} for row in rows)
-    return PENDING if given.exit_code and acts else 0
+        return FAILED
+    if given.exit_code and any(map(_acts, rows)):
+        return PENDING
+    return FAILED if any(_is_blocked(one) for one in examined) else FINE
+
+
+def policies_of(configuration: Configuration, name: str | None) -> list[Policy]:
+    """The policy of this name, or all of them. Raises WrongCall."""
+    if name is None:
+        return list(configuration.policies)
+    policy = configuration.policy(name)
+    if policy is None:
+        names = [one.name for one in configuration.policies]
+        hint = nearest(name, names) or f"; there are: {', '.join(names)}"
+        raise WrongCall(f"there is no policy {name!r}{hint}")
+    return [policy]
+
+
+def _examine(
+    planner: Planner, policies: list[Policy], only: UserRef | None
+) -> tuple[list[Examined], list[str]]:
+    """Everybody whom the policies concern, each once, and why an account could not be read."""
+    examined: dict[UserRef, Examined] = {}
+    errors: list[str] = []
+    for policy in policies:
+        for account in accounts_of(planner.equipment, policy):
+            try:
+                found = planner.plan(policy, account, only=only)
+            except ReadError as exc:
+                errors.append(str(exc))
+                continue
+            for one in found:
+                examined.setdefault(one.user.ref, one)
+    return list(examined.values()), list(dict.fromkeys(errors))
 
 
 def _is_idle(one: Examined) -> bool:
     return isinstance(one.action, Wait) and one.action.reason in IDLE
 
 
+def _is_blocked(one: Examined) -> bool:
+    return isinstance(one.action, Stop) or one.case.hold is not None
+
+
 def row_of(one: Examined) -> dict[str, Any]:
-    """One row: the action, and where a gate is shut the action behind it."""
-    action = one.action
-    told = action.behind if isinstance(action, Shut) else action
-    until = action.until if isinstance(action, Wait | Shut) else one.case.now
+    """One row of a plan."""
+    told = action_row(one.action)
     return {
         "account": one.user.account,
         "user": one.user.name,
         "policy": one.case.policy.name if one.case.policy else None,
-        "action": told.name.value,
-        "access_key_id": told.harmed,
-        "reason": told.reason.value,
-        "message": action.message if isinstance(action, Shut) else told.message,
-        "at": None if isinstance(action, Stop) else until,
-        "gate": action.reason.value if isinstance(action, Shut) else None,
+        **told,
+        "at": one.case.now if _acts(told) else told["at"],
     }
+
+
+def action_row(action: Action) -> dict[str, Any]:
+    """An action as answers show it; where a gate is shut, the action behind it."""
+    told = action.behind if isinstance(action, Shut) else action
+    return {
+        "action": told.name,
+        "access_key_id": told.harmed,
+        "reason": told.reason,
+        "message": action.message,
+        "at": action.until if isinstance(action, Wait | Shut) else None,
+        "gate": action.reason if isinstance(action, Shut) else None,
+    }
+
+
+def _acts(row: dict[str, Any]) -> bool:
+    """Whether a sweep would do it now."""
+    return row["gate"] is None and row["action"] not in {ActionName.WAIT, ActionName.STOP}
 
 
 def _print(
     settings: Settings, rows: list[dict[str, Any]], errors: list[str], *, looked_at: int
 ) -> None:
     if settings.as_json:
-        print_document(actions=rows, errors=errors)
-        return
-    headings = ["ACCOUNT", "USER", "POLICY", "ACTION", "GATE", "AT", "REASON", "MESSAGE"]
-    if rows:
-        print(table(headings, [[row[name.lower()] for name in headings] for row in rows]))
-    doing = sum(1 for row in rows if row["gate"] is None and _acts(row))
-    print(f"{looked_at} users looked at; a sweep would act on {doing} of them now.")
+        tell_document(actions=rows, errors=errors)
+    else:
+        headings = ["ACCOUNT", "USER", "POLICY", "ACTION", "KEY", "GATE", "AT", "REASON", "MESSAGE"]
+        names = [{"KEY": "access_key_id"}.get(heading, heading.lower()) for heading in headings]
+        if rows:
+            tell(table(headings, [[row[name] for name in names] for row in rows]))
+        doing = sum(map(_acts, rows))
+        tell(f"{looked_at} users looked at; a sweep would act on {doing} of them now.")
     for error in errors:
         say(f"rotator: {error}")
-
-
-def _acts(row: dict[str, Any]) -> bool:
-    return row["action"] not in {ActionName.WAIT.value, ActionName.STOP.value}

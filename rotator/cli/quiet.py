@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rotator.cli.build import clock
+from rotator.cli.clocks import clock
 from rotator.outlets import Outlets
 from rotator.outlets.logs import configure
 
@@ -19,7 +19,7 @@ __all__ = ["outlets_of"]
 def outlets_of(settings: Settings) -> Emit:
     """Where the events of this command go."""
     logs = configure(
-        format="json" if settings.log_format == "json" else "console",
+        format=settings.log_format,
         level=settings.log_level,
         stream=sys.stderr,
         clock=clock,

@@ -4,136 +4,195 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from rotator.cli.build import clock, equip, load_configuration
-from rotator.cli.output import print_document, say, table
+from rotator.cli.build import disable_core_dumps, equip, load_configuration
+from rotator.cli.idle import until_idle
+from rotator.cli.interrupts import interrupts
+from rotator.cli.outcomes import FAILED, FINE
+from rotator.cli.output import say, table, tell, tell_document
+from rotator.cli.plan import action_row, policies_of
 from rotator.cli.quiet import outlets_of
+from rotator.cli.status import blocked_of, with_hold
 from rotator.cli.stores import opened
 from rotator.cli.subjects import user_subject
-from rotator.errors import Refused
-from rotator.model import Shut, Stop
+from rotator.errors import ReadError, Refused
+from rotator.model import ActionName, Contested, Excluded, Selected
 from rotator.reconcile import Planner, Sweeper, accounts_of
+from rotator.reconcile.cases import selection_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterable, Mapping
 
     from rotator.cli.build import Settings
-    from rotator.model import Configuration, Policy
+    from rotator.cli.subjects import Subject
+    from rotator.model import Account, Configuration, Policy, UserRef
     from rotator.reconcile import SweepResult, VisitResult
-    from rotator.store import Store
+    from rotator.store import Standing
 
-__all__ = ["policies_of", "run_once"]
-
-LONG = timedelta(hours=1)
-"""A wait that `--until-idle` does not sit out."""
+__all__ = ["run_once"]
 
 ACCOUNTS_MAX = 10
+"""Sweeps that run at the same time."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all visits of one run came to: one result a user, with everything that was done."""
+
+    visits: dict[UserRef, VisitResult] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, visits: Iterable[VisitResult]) -> None:
+        """Count more visits; of a user who was visited before, the latest says where it stands."""
+        for visit in visits:
+            before = self.visits.get(visit.user.ref)
+            if before is None or before.last is None:
+                self.visits[visit.user.ref] = visit
+            elif visit.last is not None:
+                acted = (*before.acted, *visit.acted)
+                self.visits[visit.user.ref] = replace(visit, acted=acted)
 
 
 def run_once(settings: Settings, given: Namespace) -> int:
     """Sweep, print what was done for whom and why not, and say how it came out.
 
     Raises:
-        ConfigError, StoreError, Refused: it could not be begun.
+        ConfigError, StoreError, Refused, WrongCall: it could not be begun.
     """
+    disable_core_dumps()
     configuration = load_configuration(settings)
     policies = policies_of(configuration, given.policy)
-    with opened(configuration.state) as store:
-        sweeper = Sweeper(equip(configuration, store, outlets_of(settings), actor="run"))
-        results = _sweep(sweeper, policies, store, given.user)
-        visits = [visit for result in results for visit in result.visits]
-        if given.until_idle:
-            visits = _until_idle(sweeper, store, visits)
-        _deliver_the_rest(sweeper, configuration)
+    with opened(configuration.state) as store, interrupts() as asked:
+        equipment = equip(
+            configuration, store, outlets_of(settings), actor="run", stopping=asked.stopping
+        )
+        sweeper = Sweeper(equipment)
+        subject = user_subject(given.user, store, Planner(equipment)) if given.user else None
+        tally = _sweep(sweeper, policies, subject)
+        if subject is not None and not tally.visits and not tally.errors:
+            raise Refused(_why_nobody(sweeper, subject, given.policy))
+        try:
+            if given.until_idle:
+                until_idle(sweeper, tally.visits, tally.add)
+        finally:
+            _deliver_the_rest(sweeper, configuration)
         sweeper.farewell()
-    return _answer(settings, results, visits)
+        rows = _rows(tally, {row.user.ref: with_hold(store, row) for row in store.users()})
+    _print(settings, rows, tally.errors)
+    return asked.status(FAILED if tally.errors or any(map(_is_bad, rows)) else FINE)
 
 
-def policies_of(configuration: Configuration, name: str | None) -> list[Policy]:
-    """The policy of this name, or all of them. Raises Refused."""
-    if name is None:
-        return list(configuration.policies)
-    policy = configuration.policy(name)
-    if policy is None:
-        names = ", ".join(one.name for one in configuration.policies)
-        raise Refused(f"there is no policy {name!r}; there are: {names}")
-    return [policy]
-
-
-def _sweep(
-    sweeper: Sweeper, policies: list[Policy], store: Store, user: str | None
-) -> list[SweepResult]:
-    only = None
-    if user is not None:
-        only = user_subject(user, store, Planner(sweeper.equipment)).ref
+def _sweep(sweeper: Sweeper, policies: list[Policy], subject: Subject | None) -> Tally:
+    """Sweep each policy over each of its accounts, side by side."""
+    tally = Tally()
     pairs = [
         (policy, account)
         for policy in policies
         for account in accounts_of(sweeper.equipment, policy)
+        if subject is None or account.name == subject.account
     ]
-    with ThreadPoolExecutor(max_workers=ACCOUNTS_MAX) as pool:
-        running = [
-            pool.submit(sweeper.sweep, policy, account, trigger="run", only=only)
-            for policy, account in pairs
-        ]
-        return [future.result() for future in running]
+    only = subject.ref if subject else None
+    with ThreadPoolExecutor(max_workers=ACCOUNTS_MAX, thread_name_prefix="sweep") as pool:
+
+        def sweep(pair: tuple[Policy, Account]) -> SweepResult:
+            return sweeper.sweep(*pair, trigger="run", only=only)
+
+        for result in pool.map(sweep, pairs):
+            tally.add(result.visits)
+            if result.error is not None and result.error not in tally.errors:
+                tally.errors.append(result.error)
+    return tally
 
 
-def _until_idle(sweeper: Sweeper, store: Store, visits: list[VisitResult]) -> list[VisitResult]:
-    """Go on at each next moment, until nothing is open but what is blocked or waits for long."""
-    latest = {visit.user.ref: visit for visit in visits}
-    while (next_at := store.next_moment()) is not None:
-        now = clock()
-        if next_at - now > LONG:
-            break
-        time.sleep(max(0.0, (next_at - now).total_seconds()))
-        for visit in sweeper.visit_now(store.moments(clock())):
-            before = latest.get(visit.user.ref)
-            acted = (*before.acted, *visit.acted) if before else visit.acted
-            latest[visit.user.ref] = type(visit)(
-                visit.user, visit.last, acted, visit.failed, visit.left_to_another
-            )
-    return list(latest.values())
+def _why_nobody(sweeper: Sweeper, subject: Subject, policy: str | None) -> str:
+    """Why no sweep looked at the one user who was asked for."""
+    equipment = sweeper.equipment
+    account = equipment.configuration().account(subject.account)
+    if account is None:
+        return f"the configuration has no account {subject.account!r} any more"
+    try:
+        user = sweeper.rolls.of(equipment.accounts.enter(account)).user(subject.ref)
+    except ReadError as exc:
+        return str(exc)
+    if user is None:
+        return f"{subject} is not listed in IAM any more"
+    match selection_of(equipment, user, equipment.clock()):
+        case Excluded(name, why):
+            return f"{subject} is excluded by policy {name}: {why}"
+        case Selected(name) if policy is not None:
+            return f"policy {policy} does not select {subject}: policy {name} does"
+        case Contested(names) if policy is not None:
+            return f"policy {policy} does not select {subject}: {' and '.join(names)} do"
+        case _:
+            return f"no policy selects {subject}"
 
 
 def _deliver_the_rest(sweeper: Sweeper, configuration: Configuration) -> None:
     """A key that is issued reaches its places before the process ends, if it can be."""
     if not sweeper.equipment.hands.users():
         return
-    say("a new key is not in its place yet; trying until shutdown_timeout …")
-    limit = configuration.timing.shutdown_timeout.total_seconds()
-    sweeper.deliver_held(time.monotonic() + limit)
-    for _ in sweeper.equipment.hands.users():
-        say("it could not be delivered: it is thrown away, and another is made, at the next run")
+    limit = configuration.timing.shutdown_timeout
+    say(f"A new key is not in its places yet; trying for {limit.total_seconds():.0f} s at most.")
+    sweeper.deliver_held(time.monotonic() + limit.total_seconds())
+    for ref in sweeper.equipment.hands.users():
+        say(
+            f"The new key of user {ref.user_id} could not be delivered: its secret ends with this"
+            " process. The next run or the daemon throws the key away and makes another."
+        )
 
 
-def _answer(settings: Settings, results: list[SweepResult], visits: list[VisitResult]) -> int:
-    rows = [_row(visit) for visit in sorted(visits, key=lambda visit: str(visit.user))]
-    errors = [f"{r.account}, policy {r.policy}: {r.error}" for r in results if r.error]
-    if settings.as_json:
-        print_document(users=rows, errors=errors)
-    else:
-        print(table(["USER", "DONE", "NEXT", "WHY"], [list(row.values())[1:] for row in rows]))
-        for error in errors:
-            say(f"rotator: {error}")
-    bad = errors or any(row["failed"] or row["blocked"] for row in map(_state, visits))
-    return 1 if bad else 0
+def _rows(tally: Tally, standings: Mapping[UserRef, Standing]) -> list[dict[str, Any]]:
+    """One row for each user who was looked at."""
+    visits = sorted(tally.visits.values(), key=lambda visit: str(visit.user))
+    return [_row(visit, standings.get(visit.user.ref)) for visit in visits]
 
 
-def _row(visit: VisitResult) -> dict[str, object]:
+def _row(visit: VisitResult, standing: Standing | None) -> dict[str, Any]:
     last = visit.last
-    why = "another replica looks after it now" if visit.left_to_another else ""
+    user = standing.user if standing else None
     return {
         "account": visit.user.account,
-        "user": str(visit.user),
-        "done": ", ".join(action.name.value for action in visit.acted),
-        "next": last.reason.value if last else "",
-        "why": last.message if last else why or "failed; the log says why",
+        "user": visit.user.name,
+        "user_id": visit.user.user_id,
+        "policy": user.policy if user else None,
+        "phase": user.phase if user else None,
+        "done": [_done(row) for row in map(action_row, visit.acted)],
+        "next": None if last is None else action_row(last),
+        "blocked": None if user is None else blocked_of(user),
+        "failed": visit.failed,
+        "left_to_another": visit.left_to_another,
     }
 
 
-def _state(visit: VisitResult) -> dict[str, bool]:
-    held = isinstance(visit.last, Shut) and visit.last.reason.value == "hold"
-    return {"failed": visit.failed, "blocked": held or isinstance(visit.last, Stop)}
+def _done(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("action", "access_key_id", "reason", "message")}
+
+
+def _is_bad(row: dict[str, Any]) -> bool:
+    return bool(row["failed"] or row["blocked"])
+
+
+def _print(settings: Settings, rows: list[dict[str, Any]], errors: list[str]) -> None:
+    if settings.as_json:
+        tell_document(users=rows, errors=errors)
+    elif rows:
+        tell(table(["USER", "DONE", "PHASE", "NEXT", "WHY"], list(map(_line, rows))))
+    elif not errors:
+        tell("No policy selects anybody: nothing was done.")
+    for error in errors:
+        say(f"rotator: {error}")
+
+
+def _line(row: dict[str, Any]) -> list[object]:
+    """One row for people: what was only written down is left out of what was done."""
+    done = [step["action"] for step in row["done"] if step["action"] is not ActionName.RECORD]
+    user = f"{row['account']}/{row['user']}"
+    head = [user, ", ".join(done), row["phase"]]
+    if row["next"] is not None:
+        return [*head, row["next"]["reason"], row["next"]["message"]]
+    if row["left_to_another"]:
+        return [*head, "lease", "another process looks after this user now: it is left to it"]
+    return [*head, "failed", "the visit failed; the log says why"]

@@ -1,11 +1,14 @@
-"""Spans as people type them: `6h`, `90d`, `+4h`; and moments."""
+"""Lengths of time and moments as people type them: `6h`, `90d`, `+4h`."""
 
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["NoSpan", "moment_of", "span_of"]
+from rotator.cli.clocks import clock
+
+__all__ = ["past", "span", "to_come"]
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -15,33 +18,45 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_SPAN = re.compile(r"(\d{1,9})(ms|s|m|h|d|w)")
+_SPAN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)")
+_SPAN_MAX = timedelta(days=36_525)
 
 
-class NoSpan(ValueError):
-    """The text is no length of time, or no moment; the sentence says what one looks like."""
-
-
-def span_of(text: str) -> timedelta:
-    """A whole number and a unit, above zero: `250ms 30s 15m 12h 90d 2w`. Raises NoSpan."""
+def span(text: str) -> timedelta:
+    """A whole number and a unit, above zero and within a century: `30s 15m 12h 90d 2w`."""
     match = _SPAN.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise NoSpan(f"{text!r} is no length of time like 30s, 6h or 90d")
-    return int(match[1]) * _UNITS[match[2]]
+    try:
+        length = int(match[1]) * _UNITS[match[2]] if match else timedelta(0)
+    except (OverflowError, ValueError):
+        length = timedelta.max
+    if not timedelta(0) < length <= _SPAN_MAX:
+        raise ArgumentTypeError(f"{text!r} is no length of time like 30s, 6h or 90d")
+    return length
 
 
-def moment_of(text: str, now: datetime) -> datetime:
-    """A span from now like `+4h`, or a time with its zone in RFC 3339. Raises NoSpan."""
-    if text.startswith("+"):
-        return now + span_of(text[1:])
+def past(text: str) -> datetime:
+    """A length of time ago, like `6h`, or a moment with its zone in RFC 3339."""
+    if _SPAN.fullmatch(text.strip()):
+        return clock() - span(text)
+    return _moment(text, "6h")
+
+
+def to_come(text: str) -> datetime:
+    """A length of time from now, like `+4h`, or a moment with its zone in RFC 3339."""
+    now = clock()
+    moment = now + span(text[1:]) if text.startswith("+") else _moment(text, "+4h")
+    if moment <= now:
+        raise ArgumentTypeError(f"{text!r} is over already")
+    return moment
+
+
+def _moment(text: str, like: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise NoSpan(
-            f"{text!r} is neither a span like +4h nor a time like 2026-12-24T08:00Z"
-        ) from exc
-    if moment.tzinfo is None:
-        raise NoSpan(f"{text!r} has no time zone; write it like 2026-12-24T08:00Z")
-    if moment <= now:
-        raise NoSpan(f"{text!r} is over already")
-    return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ArgumentTypeError(
+        f"{text!r} is neither a length of time like {like} nor a moment like 2026-12-24T08:00Z"
+    )

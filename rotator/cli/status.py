@@ -1,30 +1,29 @@
-"""`rotator status` and `rotator history`: what the store knows, AWS being up or down."""
+"""`rotator status`: where each user stands as the store knows it, AWS being up or down."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rotator.cli.build import clock, load_configuration
-from rotator.cli.output import plain, print_document, say, table
-from rotator.cli.spans import NoSpan, span_of
+from rotator.cli.build import state_of
+from rotator.cli.clocks import clock
+from rotator.cli.outcomes import FAILED, FINE
+from rotator.cli.output import table, tell, tell_document
 from rotator.cli.stores import reading
 from rotator.cli.subjects import user_subject
-from rotator.errors import Refused
 from rotator.judgement.wording import span
-from rotator.model import NeverUsed, Step, UsedAt
+from rotator.model import NeverUsed, UsedAt
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Collection
     from datetime import datetime
 
     from rotator.cli.build import Settings
-    from rotator.store import JournalRow, KeyRow, Standing, Store, UserRow
+    from rotator.model import AccessKey, Rotation
+    from rotator.store import Standing, Store, UserRow
 
-__all__ = ["document_of", "history", "status"]
-
-STEPS = tuple(step.value for step in Step)
+__all__ = ["blocked_of", "document_of", "key_row", "role_of", "status", "with_hold"]
 
 
 def status(settings: Settings, given: Namespace) -> int:
@@ -33,34 +32,32 @@ def status(settings: Settings, given: Namespace) -> int:
     Raises:
         ConfigError, StoreError, Refused: it could not be read, or there is no such user.
     """
-    url = settings.state or load_configuration(settings).state
-    with reading(url, say) as store:
+    with reading(state_of(settings)) as store:
         rows = store.users()
         if given.user:
             wanted = user_subject(given.user, store, None).ref
             rows = [row for row in rows if row.user.ref == wanted]
-        rows = [_with_hold(store, row) for row in rows]
-    rows = [row for row in rows if given.user or _counts(row)]
-    rows.sort(key=lambda row: (row.user.blocked is None, not row.user.overdue, str(row.user)))
+        rows = [with_hold(store, row) for row in rows]
+        rows = [row for row in rows if given.user or _counts(row)]
+        rows.sort(key=lambda row: (row.user.blocked is None, not row.user.overdue, str(row.user)))
+        users = [document_of(store, row) for row in rows] if settings.as_json else []
     if settings.as_json:
-        print_document(users=[document_of(row) for row in rows])
-        return 0
-    now = clock()
-    print(
-        table(
-            ["USER", "POLICY", "PHASE", "BLOCKED", "NEXT", "SEEN", "WHY"],
-            [_line(row.user, now) for row in rows],
-        )
-    )
-    return 0
+        tell_document(users=users)
+    elif rows:
+        now = clock()
+        headings = ["USER", "POLICY", "PHASE", "BLOCKED", "NEXT", "SEEN", "WHY"]
+        tell(table(headings, [_line(row.user, now) for row in rows]))
+    else:
+        tell("Nobody is on record yet: `rotator run`, or the daemon, looks at users.")
+    return FAILED if any(row.user.blocked for row in rows) else FINE
 
 
-def _with_hold(store: Store, row: Standing) -> Standing:
-    """The row with a hold that was given since the user was last looked at."""
+def with_hold(store: Store, row: Standing) -> Standing:
+    """The row with the hold that is in force now: one may have come or gone since the last look."""
     user = row.user
     hold = store.hold_on(user.ref, account=user.account, policy=user.policy)
     if hold is None:
-        return row
+        return row if user.blocked != "hold" else replace(row, user=_unblocked(user))
     held = replace(
         user,
         blocked="hold",
@@ -73,12 +70,23 @@ def _with_hold(store: Store, row: Standing) -> Standing:
     return replace(row, user=held)
 
 
+def _unblocked(user: UserRow) -> UserRow:
+    return replace(
+        user,
+        blocked=None,
+        blocked_reason=None,
+        blocked_message="",
+        blocked_since=None,
+        blocked_by=None,
+        blocked_until=None,
+    )
+
+
 def _counts(row: Standing) -> bool:
     """Whom a policy selects, or who has a rotation open, or is stopped or held."""
     user = row.user
-    return (
-        bool(user.policy and not user.uncovered) or row.rotation is not None or bool(user.blocked)
-    )
+    selected = user.policy is not None and not user.uncovered
+    return selected or row.rotation is not None or user.blocked is not None
 
 
 def _line(user: UserRow, now: datetime) -> list[object]:
@@ -92,13 +100,15 @@ def _line(user: UserRow, now: datetime) -> list[object]:
         blocked,
         user.next_at or user.due_at,
         seen,
-        user.message,
+        (user.blocked_message if user.blocked == "hold" else "") or user.message,
     ]
 
 
-def document_of(row: Standing) -> dict[str, Any]:
+def document_of(store: Store, row: Standing) -> dict[str, Any]:
     """One user as a script gets it."""
     user, rotation = row.user, row.rotation
+    keys = [key.key for key in row.keys if key.gone_at is None]
+    ours = made_by_us(store, row) if len(keys) > 1 and rotation is None else frozenset()
     return {
         "account": user.account,
         "account_id": user.ref.account_id,
@@ -112,12 +122,12 @@ def document_of(row: Standing) -> dict[str, Any]:
         "next_at": user.next_at,
         "due_at": user.due_at,
         "overdue": user.overdue,
-        "blocked": _blocked(user),
+        "blocked": blocked_of(user),
         "rotation_id": rotation.rotation_id if rotation else None,
         "title": rotation.right if rotation else None,
         "predecessor": rotation.predecessor if rotation else None,
         "successor": rotation.successor if rotation else None,
-        "keys": [_key(row, key) for key in row.keys if key.gone_at is None],
+        "keys": [key_row(key, role_of(key, keys, rotation, ours)) for key in keys],
         "places": [
             {
                 "id": place.sink_id,
@@ -133,7 +143,8 @@ def document_of(row: Standing) -> dict[str, Any]:
     }
 
 
-def _blocked(user: UserRow) -> dict[str, Any] | None:
+def blocked_of(user: UserRow) -> dict[str, Any] | None:
+    """What keeps a user from going on, whatever its phase."""
     if user.blocked is None:
         return None
     return {
@@ -146,89 +157,42 @@ def _blocked(user: UserRow) -> dict[str, Any] | None:
     }
 
 
-def _key(row: Standing, key: KeyRow) -> dict[str, Any]:
-    use = key.key.last_use
-    known = (
-        "known" if isinstance(use, UsedAt) else "never" if isinstance(use, NeverUsed) else "unknown"
-    )
+def key_row(key: AccessKey, role: str) -> dict[str, Any]:
+    """One key as a script gets it."""
+    use = key.last_use
+    known = "never" if isinstance(use, NeverUsed) else "unknown"
     return {
-        "access_key_id": key.key.key_id,
-        "role": _role(row, key.key.key_id),
-        "status": key.key.status,
-        "created_at": key.key.created_at,
-        "last_used": known,
+        "access_key_id": key.key_id,
+        "role": role,
+        "status": key.status,
+        "created_at": key.created_at,
+        "last_used": "known" if isinstance(use, UsedAt) else known,
         "last_used_at": use.at if isinstance(use, UsedAt) else None,
         "last_used_service": use.service if isinstance(use, UsedAt) else None,
         "last_used_region": use.region if isinstance(use, UsedAt) else None,
     }
 
 
-def _role(row: Standing, key_id: str) -> str:
-    rotation = row.rotation
-    if rotation is None:
-        listed = [key for key in row.keys if key.gone_at is None]
-        return "current" if len(listed) == 1 else "foreign"
-    if key_id == rotation.successor:
-        return "successor"
-    if key_id == rotation.leaver:
-        return "leaver"
-    return "predecessor" if key_id == rotation.predecessor else "foreign"
+def made_by_us(store: Store, row: Standing) -> frozenset[str]:
+    """The keys that rotations of this user made, as far back as the store tells."""
+    past = store.rotations(row.user.ref)
+    return frozenset(one.successor for one in past if one.successor is not None)
 
 
-def history(settings: Settings, given: Namespace) -> int:
-    """Print the record, oldest first; as JSON one row a line.
+def role_of(
+    key: AccessKey,
+    keys: Collection[AccessKey],
+    rotation: Rotation | None,
+    ours: Collection[str] = (),
+) -> str:
+    """What a key is to its user: by the open rotation, else whether it is the one in service.
 
-    Raises:
-        ConfigError, StoreError, Refused: it could not be read, or there is no such user.
+    Beside another one a key is `current` only where we made it (`ours`); else it is `foreign`.
     """
-    url = settings.state or load_configuration(settings).state
-    since = None
-    if given.since:
-        try:
-            since = clock() - span_of(given.since)
-        except NoSpan as exc:
-            raise Refused(f"--since: {exc}") from exc
-    if given.action is not None and given.action not in STEPS:
-        raise Refused(f"--action: there is no step {given.action!r}; there are {', '.join(STEPS)}")
-    with reading(url, say) as store:
-        ref = user_subject(given.user, store, None).ref if given.user else None
-        rows = list(store.history(ref, since, Step(given.action) if given.action else None))
-    if settings.as_json:
-        for row in rows:
-            print(json.dumps(plain(_journal(row))))
-        return 0
-    lines = [
-        [
-            row.at,
-            f"{row.account}/{row.user}",
-            row.step,
-            row.outcome,
-            row.key_id,
-            row.reason,
-            row.actor,
-            row.detail,
-        ]
-        for row in rows
-    ]
-    print(table(["AT", "USER", "STEP", "OUTCOME", "KEY", "REASON", "BY", "DETAIL"], lines))
-    return 0
-
-
-def _journal(row: JournalRow) -> dict[str, Any]:
-    return {
-        "seq": row.seq,
-        "at": row.at,
-        "rotation_id": row.rotation_id,
-        "sweep_id": row.sweep_id,
-        "account": row.account,
-        "user": row.user,
-        "user_id": row.user_id,
-        "policy": row.policy,
-        "policy_digest": row.policy_digest,
-        "step": row.step,
-        "outcome": row.outcome,
-        "access_key_id": row.key_id,
-        "reason": row.reason,
-        "detail": row.detail,
-        "actor": row.actor,
-    }
+    if rotation is None:
+        return "current" if len(keys) == 1 or key.key_id in ours else "foreign"
+    if key.key_id == rotation.successor:
+        return "successor"
+    if key.key_id == rotation.leaver:
+        return "leaver"
+    return "predecessor" if key.key_id == rotation.predecessor else "foreign"

@@ -7,16 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator.cli.build import clock
+from rotator.cli.clocks import clock
+from rotator.cli.output import say
 from rotator.errors import Refused, StoreMissing
 from rotator.store import create, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rotator.store import Store
 
-__all__ = ["ensured", "opened", "reading"]
+__all__ = ["ensured", "opened", "reading", "shown"]
 
 
 def opened(url: str) -> Store:
@@ -24,6 +25,7 @@ def opened(url: str) -> Store:
 
     Raises:
         StoreMissing: there is none; only `state init` makes one.
+        StoreError: it cannot be used; the sentence says why.
     """
     return open_store(url, clock=clock)
 
@@ -42,7 +44,7 @@ def ensured(url: str) -> Store:
 
 
 @contextmanager
-def reading(url: str, say: Callable[[str], None]) -> Iterator[Store]:
+def reading(url: str) -> Iterator[Store]:
     """The store for a command that only reads; as on the first day where there is none.
 
     What stands in for it is an empty store in a folder of its own, gone afterwards.
@@ -50,15 +52,23 @@ def reading(url: str, say: Callable[[str], None]) -> Iterator[Store]:
     try:
         store = opened(url)
     except StoreMissing as exc:
-        say(f"{exc} Going on as on the first day: nothing is on record.")
-        with tempfile.TemporaryDirectory(prefix="rotator-") as folder:
-            blank = create(f"sqlite:///{Path(folder) / 'none.db'}", clock=clock)
-            try:
-                yield blank
-            finally:
-                blank.close()
+        say(f"rotator: {exc}\nGoing on as on the first day: nothing is on record.")
+        with (
+            tempfile.TemporaryDirectory(prefix="rotator-") as folder,
+            create(f"sqlite:///{Path(folder) / 'none.db'}", clock=clock) as blank,
+        ):
+            yield blank
         return
-    try:
+    with store:
         yield store
-    finally:
-        store.close()
+
+
+def shown(url: str) -> str:
+    """The address of a store as it may be printed: without a password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the store"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from rotator.errors import ReadError, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from rotator.model import UserRef
     from rotator.reconcile import Planner
-    from rotator.store import KeyRow, Store
+    from rotator.store import KeyRow, Standing, Store
 
-__all__ = ["Subject", "subject_of", "user_subject"]
+__all__ = ["Subject", "nearest", "subject_of", "user_subject"]
 
-_KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,}")
+_KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,124}")
 _LAST_FOUR = 4
 
 
@@ -38,14 +38,22 @@ class Subject:
 def subject_of(text: str, store: Store, planner: Planner | None) -> Subject:
     """A user by its name, or by a key of it, a deleted one included.
 
+    A name goes before the last four characters of a key.
+
     Raises:
         Refused: nobody is meant, or more than one; the sentence says who could be.
     """
-    rows = store.find_key(text) if _KEY.fullmatch(text) or len(text) == _LAST_FOUR else []
-    if rows and (_KEY.fullmatch(text) or not store.find_user(text)):
+    is_key = _KEY.fullmatch(text) is not None
+    if not is_key and len(text) != _LAST_FOUR:
+        return user_subject(text, store, planner)
+    rows = store.find_key(text)
+    if rows and (is_key or not _known(text, store)):
         return _by_key(text, rows, store)
-    if _KEY.fullmatch(text):
-        raise Refused(f"{text} is no access key that rotator has seen; name its user instead")
+    if is_key:
+        raise Refused(
+            f"{text} is nobody's key, as far as rotator has looked: it learns a user's keys when"
+            " it first looks at the user. Name the user instead"
+        )
     return user_subject(text, store, planner)
 
 
@@ -53,49 +61,64 @@ def user_subject(text: str, store: Store, planner: Planner | None) -> Subject:
     """A user by `name` or `account/name`: as the store knows it, else as IAM lists it.
 
     Raises:
-        Refused: nobody is meant, or users of two accounts.
+        Refused: nobody is meant, or users of two accounts, or it cannot be told who there is.
     """
-    known = [
-        Subject(row.user.ref, row.user.account, row.user.name) for row in store.find_user(text)
-    ]
-    found = known or list(_listed(text, planner))
+    found = _known(text, store)
+    listed, unasked = ([], []) if found or planner is None else _listed(planner)
+    account, _, name = text.rpartition("/")
+    found = found or [s for s in listed if s.name == name and account in {"", s.account}]
     if len({subject.ref for subject in found}) > 1:
         names = " and ".join(sorted(map(str, found)))
         raise Refused(f"{text!r} may be {names}; say which, as ACCOUNT/NAME")
     if found:
         return found[0]
-    all_names = [row.user.name for row in store.users()] + [s.name for s in _everybody(planner)]
-    close = get_close_matches(text.rpartition("/")[2], all_names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise Refused(f"there is no user {text!r}{hint}")
+    if unasked:
+        raise Refused(f"no user {text!r} is on record, and IAM could not be asked: {unasked[0]}")
+    raise Refused(f"there is no user {text!r}{_hint(text, store, listed)}")
+
+
+def nearest(text: str, names: Sequence[str]) -> str:
+    """The end of a sentence about a name that is not known: the one that may be meant."""
+    close = get_close_matches(text, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _hint(text: str, store: Store, listed: Sequence[Subject]) -> str:
+    """Names are compared as they were typed: with their account, or without."""
+    whole = [str(row.user) for row in store.users()] + [str(subject) for subject in listed]
+    names = whole if "/" in text else [name.partition("/")[2] for name in whole]
+    return nearest(text, names)
+
+
+def _known(text: str, store: Store) -> list[Subject]:
+    """The users on record who fit; one who is gone only where nobody else does."""
+    rows = store.find_user(text)
+    there = [row for row in rows if row.user.missing_since is None]
+    return [_subject(row) for row in there or rows]
+
+
+def _subject(row: Standing, key_id: str | None = None) -> Subject:
+    return Subject(row.user.ref, row.user.account, row.user.name, key_id)
 
 
 def _by_key(text: str, rows: Sequence[KeyRow], store: Store) -> Subject:
     if len(rows) > 1:
         ids = ", ".join(row.key.key_id for row in rows)
-        raise Refused(f"{text!r} fits more than one key: {ids}; say more of it")
-    ref = rows[0].ref
-    standing = next(row for row in store.users() if row.user.ref == ref)
-    return Subject(ref, standing.user.account, standing.user.name, rows[0].key.key_id)
+        raise Refused(f"{text!r} fits more than one key: {ids}; give the whole id")
+    ref, key_id = rows[0].ref, rows[0].key.key_id
+    owner = next(row for row in store.users() if row.user.ref == ref)
+    return _subject(owner, key_id)
 
 
-def _listed(text: str, planner: Planner | None) -> Iterable[Subject]:
-    account, _, name = text.rpartition("/")
-    return (
-        subject
-        for subject in _everybody(planner)
-        if subject.name == name and account in {"", subject.account}
-    )
-
-
-def _everybody(planner: Planner | None) -> Iterator[Subject]:
-    """Every user of every account that can be listed now."""
-    if planner is None:
-        return
+def _listed(planner: Planner) -> tuple[list[Subject], list[str]]:
+    """Every user of every account as IAM lists them now, and why an account could not be asked."""
+    found: list[Subject] = []
+    unasked: list[str] = []
     for account in planner.accounts():
         try:
             _, roll = planner.enter(account)
-        except ReadError:
+        except ReadError as exc:
+            unasked.append(str(exc))
             continue
-        for user in roll.users.values():
-            yield Subject(user.ref, user.account, user.name)
+        found += [Subject(user.ref, user.account, user.name) for user in roll.users.values()]
+    return found, unasked

@@ -1,0 +1,143 @@
+"""What a judgement rests on, for people: gates, places, whose a key is, and what may be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rotator.cli.output import moment
+from rotator.judgement import doors
+from rotator.judgement.leaving import rule_of
+from rotator.judgement.wording import span
+from rotator.model import (
+    KEYS_MAX,
+    DoorName,
+    KeyStatus,
+    Reason,
+    Scope,
+    Selected,
+    Serves,
+    WrittenAt,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotator.judgement.doors import GateEntry
+    from rotator.model import Case, Hold, PlaceState
+
+__all__ = ["door_of", "may_do", "reading_of", "release_of", "whose"]
+
+
+def door_of(case: Case) -> dict[str, Any]:
+    """The door that comes next for this user, and every gate before it, open or shut."""
+    name, gates = _next_door(case)
+    shut = {gate.reason: gate for gate in doors.shut_gates(case, tuple(gates), name)}
+    return {
+        "door": name,
+        "gates": [
+            {
+                "gate": reason,
+                "open": reason not in shut,
+                "message": shut[reason].message if reason in shut else _open(case, reason, name),
+                "until": shut[reason].until if reason in shut else None,
+            }
+            for reason, _ in gates
+        ],
+    }
+
+
+def _next_door(case: Case) -> tuple[DoorName, Sequence[GateEntry]]:
+    if case.rotation is None:
+        return DoorName.ISSUE, doors.BEGINNING
+    rule = rule_of(case.rotation)
+    gates = rule.gates if rule else doors.ALL
+    leaver = case.key(case.rotation.leaving)
+    if leaver is not None and leaver.status is KeyStatus.INACTIVE:
+        return DoorName.DELETE, gates
+    return DoorName.DEACTIVATE, gates
+
+
+def _open(case: Case, gate: Reason, door: DoorName) -> str:
+    """Why a gate is open."""
+    if gate is Reason.LIMIT and case.policy is not None:
+        done, most = case.counts.get(door, 0), case.policy.limits.of(door)
+        return f"{done} of {most} allowed {door} steps of the last 24 h are used up"
+    return {
+        Reason.HOLD: "nobody holds the user",
+        Reason.OBSERVE: "the policy acts on this user",
+        Reason.AGREED: "all live replicas have this configuration",
+        Reason.CLOSED: "no freeze, and the policy's window is open",
+        Reason.APPROVAL: f"the policy asks for no approval before {door}, or it was given",
+    }.get(gate, "open")
+
+
+def reading_of(place: PlaceState) -> str:
+    """What a place was read to serve just now, in words."""
+    match place.reading:
+        case Serves(key_id):
+            return key_id
+        case WrittenAt(at):
+            last = f"last put {place.answered_key}" if place.answered_key else "never put by us"
+            return f"write-only, {last}" + (f", written {moment(at)}" if at else "")
+        case None:
+            return "not read: nothing is due"
+        case other:
+            why = getattr(other, "why", "")
+            return type(other).__name__.lower() + (f": {why}" if why else "")
+
+
+def whose(case: Case, key_id: str | None) -> str | None:
+    """Whose a key is, or was; None where the user was not named by a key."""
+    if key_id is None:
+        return None
+    key = case.key(key_id)
+    if key is None:
+        return f"{key_id} was a key of {case.user}, and was deleted"
+    age = span(case.now - key.created_at)
+    listed = "" if key.is_listed else ", though the latest listing lacks it"
+    return f"{key_id} is a key of {case.user}: {key.status}, {age} old{listed}"
+
+
+def may_do(case: Case) -> list[str]:
+    """What a person may type now: only what is not refused."""
+    user = str(case.user)
+    lines = [f"rotator history {user}"]
+    if case.hold is None:
+        lines.append(f"rotator hold {user} --reason …")
+    else:
+        lines.append(release_of(case.hold, user, case.user.account, _policy(case)))
+    rotation = case.rotation
+    if rotation is not None:
+        predecessor = case.key(rotation.predecessor)
+        if predecessor is not None and predecessor.is_listed:
+            lines.append(f"rotator rollback {user} --reason …")
+        lines.append(f"rotator close {user} --reason …")
+    elif _may_rotate(case):
+        lines.append(f"rotator rotate {user}" + ("" if case.enforced else " --enforce"))
+    if rotation is None and any(place.claimed and place.sink_id is None for place in case.places):
+        lines.append(f"rotator close {user} --reason …")
+    return lines
+
+
+def _may_rotate(case: Case) -> bool:
+    return (
+        isinstance(case.selection, Selected)
+        and case.hold is None
+        and len(case.listed) < KEYS_MAX
+        and bool(case.places)
+    )
+
+
+def _policy(case: Case) -> str:
+    return case.policy.name if case.policy else ""
+
+
+def release_of(hold: Hold, user: str, account: str, policy: str) -> str:
+    """The command that ends a hold: that of its very scope."""
+    whom = {
+        Scope.USER: user,
+        Scope.POLICY: f"--policy {policy}",
+        Scope.ACCOUNT: f"--account {account}",
+        Scope.ALL: "--all",
+    }
+    return f"rotator release {whom[hold.scope]}"
