@@ -80,7 +80,7 @@ def reading_of(place: PlaceState) -> str:
             last = f"last put {place.answered_key}" if place.answered_key else "never put by us"
             return f"write-only, {last}" + (f", written {moment(at)}" if at else "")
         case None:
-            return "not read: nothing is due"
+            return "not read: no policy names it any more"
         case other:
             why = getattr(other, "why", "")
             return type(other).__name__.lower() + (f": {why}" if why else "")

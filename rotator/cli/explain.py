@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rotator.cli.build import equip, load_configuration
@@ -17,11 +18,13 @@ from rotator.errors import ReadError, Refused
 from rotator.judgement.wording import span, used
 from rotator.model import Contested, Excluded, Mode, Selected, Serves
 from rotator.reconcile import Planner
+from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.standing import standing_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from rotator.aws.accounts import Entered
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
     from rotator.model import Case, Configuration, Rotation
@@ -58,7 +61,19 @@ def _examine(configuration: Configuration, planner: Planner, subject: Subject) -
     if account is None:
         raise ReadError(f"the configuration has no account {subject.account!r} any more")
     entered, roll = planner.enter(account)
-    return planner.examine(entered, roll, planner.user(roll, subject.ref, subject.name))
+    examined = planner.examine(entered, roll, planner.user(roll, subject.ref, subject.name))
+    return _with_readings(planner, entered, examined)
+
+
+def _with_readings(planner: Planner, entered: Entered, examined: Examined) -> Examined:
+    """What places serve is read for a person also where the judgement did not ask for it."""
+    case = examined.case
+    if all(place.reading is not None for place in case.places):
+        return examined
+    with OpenPlaces(planner.equipment, entered, case.policy, case.user) as opened:
+        readings = {place: sink.current() for place, (_, sink) in opened.sinks.items()}
+    places = tuple(replace(p, reading=readings.get(p.place, p.reading)) for p in case.places)
+    return replace(examined, case=replace(case, places=places))
 
 
 def _document(examined: Examined, subject: Subject, store: Store) -> dict[str, Any]:

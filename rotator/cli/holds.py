@@ -63,7 +63,7 @@ def hold_or_release(settings: Settings, given: Namespace) -> int:
             user_id=whom.user.ref.user_id if whom.user else None,
             verb=given.command,
             actor=actor,
-            stated_reason=given.reason or None,
+            stated_reason=given.reason,
             scope=whom.scope.value,
             until=getattr(given, "until", None),
         )
@@ -85,7 +85,8 @@ def _hold(given: Namespace, store: Store, whom: Whom, actor: str) -> str:
 
 
 def _release(given: Namespace, store: Store, whom: Whom, actor: str) -> str:
-    ended = store.release_hold(whom.scope, subject=whom.subject, reason=given.reason, actor=actor)
+    reason = given.reason or ""
+    ended = store.release_hold(whom.scope, subject=whom.subject, reason=reason, actor=actor)
     if not ended:
         raise Refused(_why_not_held(store, whom))
     held = _still_held(store, whom)

@@ -78,7 +78,7 @@ def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
         verb=verb,
         given_at=clock(),
         actor=actor,
-        reason=given.reason,
+        reason=given.reason or "",
         key_id=subject.key_id,
         enforce=getattr(given, "enforce", False),
         confirmed=given.yes,

@@ -120,10 +120,8 @@ _YES = Option(("--yes",), "do not ask; without a terminal nothing is asked anywa
 _AS = Option(
     ("--as",), "who gives the order (ROTATOR_ACTOR; by default login@host)", "WHO", dest="actor"
 )
-_WHY = Option(
-    ("--reason",), "why; it goes into the record", "TEXT", type=said, default="", is_required=True
-)
-_WHY_NOT = Option(("--reason",), "why; it goes into the record", "TEXT", type=said, default="")
+_WHY = Option(("--reason",), "why; it goes into the record", "TEXT", type=said, is_required=True)
+_WHY_NOT = Option(("--reason",), "why; it goes into the record", "TEXT", type=said)
 
 _WHOM = (
     Option(("user",), _WHO, "USER", is_optional=True),
