@@ -99,9 +99,17 @@ def policy(**fields: Any) -> Policy:  # noqa: ANN401 - the fields of a policy
 
 
 class WatchedBackend(MemoryBackend):
-    """Places in memory whose every put is an effect."""
+    """Places in memory whose every put is an effect.
+
+    `lies` are addresses whose puts are answered with yes and do nothing.
+    """
 
     effects: Effects
+    lies: set[str]
+
+    def _write(self, address: str, credential: Credential) -> None:
+        if address not in self.lies:
+            super()._write(address, credential)
 
     def put(self, address: str, credential: Credential, deadline: Any) -> None:  # noqa: ANN401 - as there
         self.effects.run(
@@ -183,7 +191,7 @@ class World:
         effects = Effects(Life("first"))
         aws = FakeAws(clock, effects)
         backend = WatchedBackend(clock)
-        backend.effects = effects
+        backend.effects, backend.lies = effects, set()
         path = folder / "state.db"
         shutil.copy(_template(), path)
         store = open_store(f"sqlite:///{path}", clock=clock)
@@ -281,6 +289,15 @@ class World:
                 return result
             self.wait(user)
         raise Broken(f"not at rest after {visits_max} visits: {self.row(user)}")
+
+    def until(self, user: User, event: str, *, visits_max: int = 40) -> None:
+        """Visit and wait until an event is told of."""
+        for _ in range(visits_max):
+            self.visit(user)
+            if event in self.events():
+                return
+            self.wait(user)
+        raise Broken(f"{event} was never told: {self.events()}, {self.row(user)}")
 
     def is_over(self, user: User, result: VisitResult) -> bool:
         """Whether nothing will happen by itself any more."""
