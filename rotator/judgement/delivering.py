@@ -176,7 +176,8 @@ def deliver(case: Case) -> Deliver | Stop | Wait | None:
 def lost_secret(case: Case) -> Name | Stop | Wait | None:
     """Line 7: the secret died with a process; the key is given up only if no place may have it.
 
-    Nor if a place ever got it: its readers may have it still, whatever the place serves since.
+    Nor if a place ever got it: its readers may have it still, whatever the place serves since. A
+    place that no policy names is not read at all: only a person can say what is to become of it.
     """
     if not is_owed(case):
         return None
@@ -184,7 +185,8 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
     assert key_id is not None
     place = next((p for p in our_places(case) if may_have(p, key_id, case)), None)
     if place is not None:
-        return Wait(
+        unnamed = standing_stop(case) if place.sink_id is None else None
+        return unnamed or Wait(
             Reason.SINK,
             f"{key_id} is issued, its secret is in no readable place, and {place.place} may have"
             " it: nothing is undone until that can be read",
