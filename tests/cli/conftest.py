@@ -27,7 +27,9 @@ POLICY = """\
     sinks: [{type: file, path: "FOLDER/out/{user}.json"}]
 """
 
-PERIODS = "{schedule: {every: 1s}, grace_period: 300ms, quiet_period: 300ms, recovery_period: 300ms}"
+PERIODS = (
+    "{schedule: {every: 1s}, grace_period: 300ms, quiet_period: 300ms, recovery_period: 300ms}"
+)
 
 
 @dataclass(frozen=True, slots=True)
