@@ -43,6 +43,11 @@ HELD = Unreadable("reset")
 ODD = Stranger("no JSON")
 
 
+def the_world() -> Case:
+    """An old key, and a successor that we issued two hours ago."""
+    return a_case(old_key(), a_key(NEW, 2 * HOUR), rotation=issued(2 * HOUR))
+
+
 @pytest.mark.parametrize(
     ("place", "key_id", "expected"),
     [
@@ -146,9 +151,7 @@ ODD = Stranger("no JSON")
 )
 def test_may_have(place: PlaceState, key_id: str, expected: bool) -> None:
     """A place may have a key unless a reading or the record says no; doubt says yes."""
-    world = a_case(old_key(), a_key(NEW, 2 * HOUR), rotation=issued(2 * HOUR))
-
-    assert expected is may_have(place, key_id, world)
+    assert expected is may_have(place, key_id, the_world())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,329 @@
+"""May go: the only guard before the only two calls that harm, and what it says when it says no."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.judgement import leaving
+from rotator.judgement.leaving import (
+    heir_is_dead,
+    is_waived,
+    may_go,
+    stays,
+    title_of,
+)
+from rotator.model import (
+    Absent,
+    Case,
+    Empty,
+    KeyStatus,
+    Reason,
+    Serves,
+    Stranger,
+    Title,
+    Unreadable,
+    Wait,
+    WrittenAt,
+)
+from tests.judgement.worlds import (
+    DAY,
+    MINUTE,
+    NEW,
+    NOW,
+    OLD,
+    OTHER,
+    SECOND,
+    SETTLE,
+    a_case,
+    a_key,
+    a_place,
+    a_rotation,
+    ago,
+    an_orphan,
+    an_undelivered,
+    delivered,
+    got,
+    grace,
+    issued,
+    new_key,
+    old_key,
+    recovery,
+    write_only,
+)
+from tests.judgement.worlds import leaving as a_leaving
+
+if TYPE_CHECKING:
+    from rotator.model import AccessKey
+
+
+SOON = NOW + SETTLE
+
+
+def leaver_of(case: Case) -> AccessKey:
+    """The key that leaves in this world."""
+    key = case.key(case.open.leaving)
+    assert key is not None
+    return key
+
+
+@pytest.mark.parametrize(
+    ("world", "key_id", "expected"),
+    [
+        pytest.param(a_case(a_key()), OLD, None, id="with nothing open no key has a title"),
+        pytest.param(grace(), OLD, Title.PREDECESSOR, id="the predecessor, from the beginning"),
+        pytest.param(grace(), NEW, None, id="the successor has none"),
+        pytest.param(grace(), OTHER, None, id="a key that the rotation does not know has none"),
+        pytest.param(an_orphan(), NEW, Title.ORPHAN, id="the orphan"),
+        pytest.param(an_orphan(), OLD, None, id="a predecessor is safe while an orphan leaves"),
+        pytest.param(an_undelivered(), NEW, Title.UNDELIVERED, id="the undelivered key"),
+        pytest.param(
+            an_orphan(rotation=a_leaving(Title.ORPHAN, leaver=None)),
+            OLD,
+            None,
+            id="a title without its key is nobody's, above all not the predecessor's",
+        ),
+    ],
+)
+def test_title_of(world: Case, key_id: str, expected: Title | None) -> None:
+    """A title is on record for one very key, and for no other."""
+    assert expected == title_of(world, a_key(key_id))
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(grace(), True, id="titled, read by nobody, its heir in every place"),
+        pytest.param(recovery(), True, id="and so when it is to be deleted"),
+        pytest.param(an_orphan(), True, id="an orphan needs no heir"),
+        pytest.param(an_undelivered(), True, id="an undelivered key needs no heir"),
+        pytest.param(
+            an_undelivered(rotation=a_leaving(Title.COMPROMISED)),
+            False,
+            id="a title that is not in the table harms nothing",
+        ),
+        pytest.param(
+            grace(rotation=delivered(kind="first", predecessor=None, leaver=None)),
+            False,
+            id="no title at all",
+        ),
+        pytest.param(
+            grace(places=(got(), a_place("b", delivered_at=ago(DAY)))),
+            False,
+            id="a place serves the leaver again",
+        ),
+        pytest.param(
+            grace(places=(got(reading=Unreadable("reset")),)),
+            False,
+            id="a place cannot be read",
+        ),
+        pytest.param(grace(places=(got(reading=Empty()),)), False, id="a place was emptied"),
+        pytest.param(grace(places=(got(reading=Absent()),)), False, id="a place was removed"),
+        pytest.param(
+            grace(places=(got(), a_place("b", Empty()))), False, id="a place never got the heir"
+        ),
+        pytest.param(
+            grace(places=(got(), a_place("b", Empty(), owner="AIDAOTHER"))),
+            True,
+            id="another user's place says nothing about this user",
+        ),
+        pytest.param(grace(places=()), False, id="no place is known at all"),
+        pytest.param(
+            grace(places=(got(), a_place("b", Serves(OTHER), sink_id=None))),
+            False,
+            id="a place that no policy names has not got the heir",
+        ),
+        pytest.param(grace(old_key(), new_key(off=DAY)), False, id="the heir is Inactive"),
+        pytest.param(
+            grace(old_key(), new_key(status=KeyStatus.EXPIRED)), False, id="the heir is Expired"
+        ),
+        pytest.param(
+            grace(old_key(), new_key(missing_since=NOW)), False, id="the heir is not listed"
+        ),
+        pytest.param(grace(old_key()), False, id="the heir is not known"),
+        pytest.param(grace(rotation=delivered(proven_at=None)), False, id="the heir is not proven"),
+        pytest.param(
+            grace(places=(got(), write_only())), True, id="a write-only place that we wrote last"
+        ),
+        pytest.param(
+            grace(places=(got(), write_only(reading=WrittenAt(ago(DAY))))),
+            False,
+            id="a write-only place that somebody else wrote since",
+        ),
+        pytest.param(
+            an_undelivered(places=(a_place(), write_only(begun_key=NEW, answered_key=None))),
+            False,
+            id="an undelivered key whose put was begun at a write-only place",
+        ),
+        pytest.param(
+            an_orphan(places=(a_place(reading=Serves(NEW)),)),
+            False,
+            id="an orphan that a place is read to serve",
+        ),
+        pytest.param(
+            grace(rotation=delivered(now=True), places=(a_place(),)),
+            False,
+            id="no person's word waives P1 for a predecessor",
+        ),
+        pytest.param(
+            an_orphan(
+                rotation=a_leaving(Title.ORPHAN, now=True), places=(a_place(reading=Serves(NEW)),)
+            ),
+            False,
+            id="a word for one key does not waive it for the orphan that came of it",
+        ),
+    ],
+)
+def test_may_go(world: Case, expected: bool) -> None:
+    """The only guard before the only calls that harm: a title, no reader, and an heir."""
+    key = world.key(world.open.leaving) or a_key(OTHER)
+
+    assert expected is may_go(world, key)
+
+
+def test_may_go_without_a_rotation() -> None:
+    """With nothing open nothing may go."""
+    assert not may_go(a_case(a_key()), a_key())
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        pytest.param(True, True, id="waived by a person's word"),
+        pytest.param(False, False, id="not waived"),
+    ],
+)
+def test_a_word_waives_p1_where_the_title_lets_it(
+    monkeypatch: pytest.MonkeyPatch, now: bool, expected: bool
+) -> None:
+    """A title that a person gives can be given with the consumers' harm accepted."""
+    monkeypatch.setitem(leaving.TITLES, Title.NAMED, leaving.Rule(heir=True, waivable=True))
+    rotation = a_leaving(Title.NAMED, OLD, now=now)
+    world = a_case(old_key(), rotation=rotation, places=(a_place(),))
+
+    assert (expected, expected) == (is_waived(rotation), may_go(world, leaver_of(world)))
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(
+            an_undelivered(rotation=a_leaving(Title.COMPROMISED)),
+            Wait(Reason.HEIR, f"{NEW} stays: no known title says that it may go", SOON),
+            id="an unknown title",
+        ),
+        pytest.param(
+            grace(old_key(), new_key(off=MINUTE), places=(a_place(),)),
+            Wait(
+                Reason.HEIR,
+                f"{OLD} stays: its successor {NEW} is not listed as Active and proven",
+                SOON,
+            ),
+            id="the heir is told before the places",
+        ),
+        pytest.param(
+            grace(old_key()),
+            Wait(
+                Reason.HEIR,
+                f"{OLD} stays: its successor {NEW} is not listed as Active and proven",
+                SOON,
+            ),
+            id="no heir is known",
+        ),
+        pytest.param(
+            grace(rotation=delivered(proven_at=None)),
+            Wait(
+                Reason.HEIR,
+                f"{OLD} stays: its successor {NEW} is not listed as Active and proven",
+                SOON,
+            ),
+            id="the heir is not proven",
+        ),
+        pytest.param(
+            grace(places=(got(reading=Unreadable("reset")),)),
+            Wait(
+                Reason.SINK,
+                f"{OLD} stays: file:a could not be read (reset), so it may still serve that key",
+                SOON,
+            ),
+            id="a place could not be read",
+        ),
+        pytest.param(
+            grace(places=(replace(got(), reading=None),)),
+            Wait(
+                Reason.SINK,
+                f"{OLD} stays: file:a was not read, so it may still serve that key",
+                SOON,
+            ),
+            id="a place was not read",
+        ),
+        pytest.param(
+            grace(places=(got(), a_place("b", delivered_at=ago(DAY)))),
+            Wait(Reason.SINK, f"{OLD} stays: file:b may still serve that key", SOON),
+            id="a place serves it",
+        ),
+        pytest.param(
+            an_orphan(places=(a_place(reading=Serves(NEW)),)),
+            Wait(Reason.SINK, f"{NEW} stays: file:a may still serve that key", SOON),
+            id="a place serves the orphan",
+        ),
+        pytest.param(
+            grace(places=(got(), a_place("b", Empty()), a_place("c", Empty()))),
+            Wait(Reason.SINK, f"{OLD} stays: {NEW} is not in file:b and file:c", SOON),
+            id="places never got the heir",
+        ),
+        pytest.param(
+            grace(places=()),
+            Wait(Reason.SINK, f"{OLD} stays: {NEW} is in no place that is known", SOON),
+            id="no place is known",
+        ),
+    ],
+)
+def test_stays(world: Case, expected: Wait) -> None:
+    """Why a key stays is said with its figures: the heir first, then the places."""
+    assert expected == stays(world, leaver_of(world))
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(grace(), False, id="Active"),
+        pytest.param(grace(old_key()), False, id="not known, and not known to be deleted"),
+        pytest.param(grace(old_key(), former=frozenset({NEW})), True, id="known to be deleted"),
+        pytest.param(grace(old_key(), new_key(off=SETTLE)), True, id="Inactive twice"),
+        pytest.param(grace(old_key(), new_key(off=SETTLE - SECOND)), False, id="Inactive once"),
+        pytest.param(
+            grace(old_key(), new_key(missing_since=ago(SETTLE))), True, id="missing twice"
+        ),
+        pytest.param(grace(old_key(), new_key(missing_since=NOW)), False, id="missing once"),
+        pytest.param(
+            grace(old_key(), new_key(off=DAY), listed_at=None), False, id="nothing was listed"
+        ),
+    ],
+)
+def test_heir_is_dead(world: Case, expected: bool) -> None:
+    """An heir is dead when two complete listings, `settle` apart, show it gone or not Active."""
+    assert expected is heir_is_dead(world)
+
+
+def test_a_predecessor_without_a_proof_on_record_is_waited_for() -> None:
+    """The facts of the rotation are asked, not only what is listed."""
+    world = grace(rotation=issued(20 * DAY))
+
+    assert not may_go(world, old_key())
+
+
+def test_an_open_rotation_that_nothing_was_issued_for_harms_nothing() -> None:
+    """A predecessor has its title from the beginning, and is safe until its heir serves."""
+    world = a_case(old_key(), rotation=a_rotation(), places=(a_place(),))
+
+    assert not may_go(world, old_key())
+
+
+def test_a_stranger_in_a_place_keeps_every_key() -> None:
+    """What we cannot parse may hold any key."""
+    world = grace(places=(got(reading=Stranger("no JSON")),))
+
+    assert not may_go(world, old_key())

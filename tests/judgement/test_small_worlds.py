@@ -1,0 +1,40 @@
+"""Over all small worlds: nothing is harmed without a title, a heir, rest, and certainty."""
+
+from collections import Counter
+
+from rotator.judgement.judge import judge
+from rotator.model import Deactivate, Delete
+from tests.judgement.small_worlds import broken, small_worlds
+
+WORLDS_MIN = 40_000
+
+
+def test_no_small_world_breaks_a_promise() -> None:
+    """P1, P2, P3 and P6 hold in every small world; and each harm that is right does happen."""
+    harm: Counter[tuple[str, str]] = Counter()
+    worlds, failures = 0, []
+    for small in small_worlds():
+        worlds += 1
+        action = judge(small.case)
+        if why := broken(small.case, action):
+            failures.append(f"{why}: {small}")
+        if isinstance(action, Deactivate | Delete):
+            harm[str(small.case.open.right), action.name.value] += 1
+
+    assert failures == []
+    assert worlds >= WORLDS_MIN, worlds
+    assert sorted(harm) == [
+        ("orphan", "deactivate"),
+        ("orphan", "delete"),
+        ("predecessor", "deactivate"),
+        ("predecessor", "delete"),
+        ("undelivered", "deactivate"),
+        ("undelivered", "delete"),
+    ]
+
+
+def test_a_judgement_can_be_asked_again() -> None:
+    """The same case has the same action: there is no clock, no chance and no memory."""
+    worlds = [small.case for number, small in enumerate(small_worlds()) if number % 7 == 0]
+
+    assert [judge(case) for case in worlds] == [judge(case) for case in worlds]
