@@ -111,7 +111,7 @@ EXPECTED = {
     "gone": ("record", None, "gone"),
     "dead-place": ("stop", None, "sink_serves_dead"),
 }
-"""What each user's row says: the action, the shut gate and the reason. Who is not named has none."""
+"""What each user's row says: the action, the shut gate and the reason; others have none."""
 
 IDLE = {"young", "no-key", "inactive-only"}
 """Users who are looked at, and for whom nothing is done or waited for."""
