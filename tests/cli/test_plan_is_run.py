@@ -52,14 +52,12 @@ def key(age: str = OLD, **more: object) -> dict[str, Any]:
     return {"age": age, **more}
 
 
-USED = {"last_used": {"age": "10d"}}
-
 BEFORE = [
     user("in-grace", "/ci/", key()),
     user("grace-over", "/quick/", key()),
     user("recovery-over", "/quick/", key()),
     user("still-used", "/busy/", key(last_used={"age": "1m"})),
-    user("not-adopted", "/quick/", key(**USED)),
+    user("not-adopted", "/quick/", key(last_used={"age": "10d"})),
     user("missed", "/resting/", key()),
     user("revived", "/resting/", key()),
     user("in-recovery", "/resting/", key()),
