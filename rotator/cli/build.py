@@ -142,7 +142,9 @@ def equip(  # noqa: PLR0913 - the parts of a process
     """What a process works with under one configuration."""
     from rotator.aws.accounts import Accounts
     from rotator.aws.pace import Rates
+    from rotator.aws.quiet import quiet_boto
 
+    quiet_boto()
     accounts = Accounts(
         configuration.accounts,
         environ=os.environ,
