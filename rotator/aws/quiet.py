@@ -59,13 +59,15 @@ WITHOUT_WIRE = WithoutWire()
 
 
 def quiet_boto() -> None:
-    """Pin the loggers of boto3 and what it stands on to INFO, and take off their tracebacks.
+    """Keep the loggers of boto3 and what it stands on at INFO or above, without tracebacks.
 
+    A logger that has no level of its own goes by the one above it, which may be higher.
     Call it after logging is configured, and once more whenever that is done again. Repeating it
     changes nothing.
     """
     for name in (*TALKATIVE, *TELLING):
         logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.INFO))
+        if name in TALKATIVE or logger.level != logging.NOTSET:
+            logger.setLevel(max(logger.level, logging.INFO))
         if WITHOUT_WIRE not in logger.filters:
             logger.addFilter(WITHOUT_WIRE)
