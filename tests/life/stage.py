@@ -102,8 +102,15 @@ class Stage:
         self.daemon.wait()
 
     def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """SIGTERM, once the daemon listens to it; the exit status."""
         assert self.daemon is not None
+        pid = self.daemon.pid
+        self.wait_for(
+            lambda: any(
+                event["event"] == "daemon.started" and event["pid"] == pid
+                for event in self.events()
+            )
+        )
         self.daemon.send_signal(signal.SIGTERM)
         return self.daemon.wait(timeout=20)
 
