@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rotator.store import Store
     from rotator.web import Server
 
-__all__ = ["run_daemon"]
+__all__ = ["look_for_store", "run_daemon"]
 
 
 def run_daemon(settings: Settings, given: Namespace) -> int:
@@ -45,7 +45,7 @@ def run_daemon(settings: Settings, given: Namespace) -> int:
     disable_core_dumps()
     configuration = load_configuration(settings)
     if not given.init_state:
-        _look_for_store(configuration)
+        look_for_store(configuration)
     daemon, metrics = _build(settings, given, configuration)
     server = _serve(daemon, metrics, configuration)
     try:
@@ -55,7 +55,7 @@ def run_daemon(settings: Settings, given: Namespace) -> int:
             server.close()
 
 
-def _look_for_store(configuration: Configuration) -> None:
+def look_for_store(configuration: Configuration) -> None:
     """Refuse at once a store that only a person can bring in order; one that is away is awaited."""
     with suppress(StoreUnavailable):
         opened(configuration.state).close()
