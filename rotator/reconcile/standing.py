@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.model import Action, Case
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
 
 __all__ = ["keep_standing", "standing_of"]
 

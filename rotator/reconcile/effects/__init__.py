@@ -26,7 +26,7 @@ from rotator.reconcile.effects.switch import deactivate, delete, reactivate
 
 if TYPE_CHECKING:
     from rotator.model import Action
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
 
 __all__ = ["Progress", "act"]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.model import Credential, Deliver, Place, PlaceState, Served
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
     from rotator.sinks import Sink
 
 __all__ = ["deliver"]

@@ -24,7 +24,7 @@ from rotator.store import PlaceRow
 if TYPE_CHECKING:
     from rotator.aws.iam import Created
     from rotator.model import Issue
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
 
 __all__ = ["issue"]
 

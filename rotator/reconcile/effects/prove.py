@@ -12,7 +12,7 @@ from rotator.reconcile.effects.requests import Sent, extension, intend
 if TYPE_CHECKING:
     from rotator.aws.accounts import Identity
     from rotator.model import Credential
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
 
 __all__ = ["prove"]
 

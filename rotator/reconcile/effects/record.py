@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.model import Close, Name, Obey, Record
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
 __all__ = ["close", "close_rotation", "name", "obey", "promise", "record"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rotator.errors import AnswerError
     from rotator.model import Place
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
 __all__ = ["DAY", "Sent", "ends_at", "extension", "failed", "intend", "limit_of", "outcome_of"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.model import Deactivate, Delete, Reactivate
-    from rotator.reconcile.visit import Visit
+    from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
 __all__ = ["deactivate", "delete", "reactivate"]
