@@ -229,6 +229,7 @@ class TestUntilIdle:
         assert answer.status == 1
         assert time.monotonic() - begun_at < 5
 
+    @pytest.mark.slow
     def test_a_wait_without_a_moment_goes_by_the_schedule(
         self, stocked: Program, aws: LocalAws
     ) -> None:
