@@ -34,12 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = exc.code if isinstance(exc.code, int) else WRONG
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except Exception as exc:  # noqa: BLE001 - the last edge: no traceback reaches a person
+        status = _bug(exc)
     return status if _is_flushed() else FAILED
 
 
 def _run(given: Namespace) -> int:
-    """Run a command; the edge at which every error becomes one sentence and a status."""
-    from rotator.cli.bugs import report
+    """Run a command; the edge at which every error of ours becomes a sentence and a status."""
     from rotator.cli.build import settings_of
     from rotator.cli.commands import COMMANDS
     from rotator.cli.output import say
@@ -53,9 +54,14 @@ def _run(given: Namespace) -> int:
     except RotatorError as exc:
         say(f"rotator: {exc}")
         return WRONG if _is_wrong_call(exc) else FAILED
-    except Exception as exc:  # noqa: BLE001 - the last edge: no traceback reaches a person
-        say(f"rotator: {report(exc)}")
-        return FAILED
+
+
+def _bug(exc: Exception) -> int:
+    from rotator.cli.bugs import report
+    from rotator.cli.output import say
+
+    say(f"rotator: {report(exc)}")
+    return FAILED
 
 
 def _is_wrong_call(exc: Exception) -> bool:

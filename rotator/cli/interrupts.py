@@ -35,9 +35,9 @@ class Interrupts:
 
 
 @contextmanager
-def interrupts() -> Iterator[Interrupts]:
+def interrupts(asked: Interrupts | None = None) -> Iterator[Interrupts]:
     """Listen to SIGINT and SIGTERM for as long as a command acts."""
-    asked = Interrupts()
+    asked = asked or Interrupts()
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may listen to signals; nobody else is sent any.
         yield asked

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rotator.cli.actors import actor_of, confirmed
 from rotator.cli.build import disable_core_dumps, equip, load_configuration
 from rotator.cli.clocks import clock
-from rotator.cli.interrupts import interrupts
+from rotator.cli.interrupts import Interrupts, interrupts
 from rotator.cli.outcomes import FAILED, FINE
 from rotator.cli.output import moment, say, tell, tell_document
 from rotator.cli.quiet import outlets_of
@@ -54,8 +54,8 @@ def pull(settings: Settings, given: Namespace) -> int:
     """
     disable_core_dumps()
     configuration = load_configuration(settings)
-    actor, verb = actor_of(settings, given), Verb(given.command)
-    with opened(configuration.state) as store, interrupts() as asked:
+    actor, verb, asked = actor_of(settings, given), Verb(given.command), Interrupts()
+    with opened(configuration.state) as store:
         equipment = equip(
             configuration, store, outlets_of(settings), actor=actor, stopping=asked.stopping
         )
@@ -63,9 +63,10 @@ def pull(settings: Settings, given: Namespace) -> int:
         subject = find(given.subject, store, Planner(equipment))
         if not confirmed(given, QUESTIONS[verb].format(subject=subject)):
             return FAILED
-        errand = Errand(equipment, subject, order_id=0)
-        errand.order_id = _give(store, equipment, subject, _order(given, verb, actor, subject))
-        ended = errand.see_to()
+        with interrupts(asked):
+            order_id = _give(store, equipment, subject, _order(given, verb, actor, subject))
+            errand = Errand(equipment, subject, order_id)
+            ended = errand.see_to()
         message = _message(store, subject, verb, ended) or errand.why
     _print(settings, errand, ended, message)
     done = ended is not None and ended.outcome == "done"

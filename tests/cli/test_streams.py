@@ -129,6 +129,21 @@ class TestBugs:
         assert "\x1b" not in text
         assert kept.stat().st_mode & 0o777 == 0o600
 
+    def test_credentials_too(
+        self, program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """What an SDK runs shows no traceback either."""
+
+        def with_mistake(*_: object, **__: object) -> str:
+            raise RuntimeError
+
+        monkeypatch.setattr("rotator.credentials.process_output", with_mistake)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        answer = program("credentials", "x")
+
+        assert (answer.status, answer.out) == (1, "")
+        assert answer.err.startswith("rotator: this is a bug, please report it: RuntimeError at ")
+
     def test_without_a_place_for_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where no file can be written the line alone is told."""
         monkeypatch.setattr("tempfile.tempdir", "/dev/null/nowhere")
