@@ -215,7 +215,9 @@ class FakeIam:
         self.aws.calls.append("GetAccessKeyLastUsed")
         if key_id in self.aws.unknown_uses:
             return UseUnknown("throttled")
-        shown = [at for at in self.aws.keys[key_id].uses if at + self.aws.use_lag <= self.aws.clock()]
+        shown = [
+            at for at in self.aws.keys[key_id].uses if at + self.aws.use_lag <= self.aws.clock()
+        ]
         return UsedAt(shown[-1], "s3", "eu-north-1") if shown else NeverUsed()
 
     def get_user(self, user_name: str | None) -> User | None:

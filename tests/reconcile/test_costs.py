@@ -1,0 +1,73 @@
+"""What one rotation costs, as exact tables: what makes it dearer is to be seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tests.reconcile.world import READABLE, WRITEONLY, World, policy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CALLS = {
+    # The account's users, listed anew where the last listing is older than `settle`.
+    "GetAccountAuthorizationDetails": 3,
+    # A look is GetUser, ListAccessKeys, and GetAccessKeyLastUsed for each key: one look for each
+    # of the three visits, and one more after each change of IAM.
+    "GetUser": 5,
+    "ListAccessKeys": 5,
+    "GetAccessKeyLastUsed": 8,
+    # One proof, refused twice while STS does not know the key yet.
+    "GetCallerIdentity": 3,
+    "CreateAccessKey": 1,
+    "UpdateAccessKey": 1,
+    "DeleteAccessKey": 1,
+}
+
+
+def test_a_rotation_makes_no_more_calls_than_it_needs(tmp_path: Path) -> None:
+    """By name, over the whole life of one rotation with a readable and a write-only place."""
+    world = World.made(tmp_path, policy(sinks=(READABLE, WRITEONLY)))
+    world.aws.new_key_delay = timedelta(seconds=2)
+    user = world.add_user()
+
+    world.live(user)
+
+    assert CALLS == dict(Counter(world.aws.calls))
+    assert 3 == world.visits
+    assert {"put m/bob": 1, "put w/bob": 1} == {
+        name: count for name, count in world.effects.counts.items() if name.startswith("put")
+    }
+    world.close()
+
+
+def test_a_rotation_commits_no_more_often_than_it_needs(tmp_path: Path) -> None:
+    """Leases apart: an intent and an outcome for each effect, each fact, and each look once."""
+    world = World.made(tmp_path, policy(sinks=(READABLE, WRITEONLY)))
+    world.aws.new_key_delay = timedelta(seconds=2)
+    user = world.add_user()
+    world.effects.commits = True
+
+    world.live(user)
+
+    assert 23 == world.effects.counts["commit"]
+    world.close()
+
+
+def test_a_user_who_needs_nothing_costs_one_look(tmp_path: Path) -> None:
+    """A young key: no place is read, and nothing is asked twice."""
+    world = World.made(tmp_path)
+    user = world.add_user(age=timedelta(days=1))
+
+    world.visit(user)
+
+    assert {
+        "GetAccountAuthorizationDetails": 1,
+        "GetUser": 1,
+        "ListAccessKeys": 1,
+        "GetAccessKeyLastUsed": 1,
+    } == dict(Counter(world.aws.calls))
+    assert 0 == world.backend.asked
+    world.close()
