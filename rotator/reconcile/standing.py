@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rotator.events import Event
 from rotator.judgement.beginning import due_at, overdue
 from rotator.judgement.phases import phase_of
+from rotator.judgement.presence import served
 from rotator.model import Mode, Reason, Selected, Shut, Stop, Wait
 from rotator.store import UserRow
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rotator.model import Action, Case
     from rotator.reconcile.journey import Visit
+    from rotator.store import Change
 
 __all__ = ["keep_standing", "standing_of"]
 
@@ -36,11 +38,24 @@ def keep_standing(journey: Visit, action: Action) -> None:
     row = standing_of(journey.case, action, before)
     with journey.change(mends=True) as change:
         change.note_user(row)
+        _note_readings(journey, change)
         if row.blocked is not None and journey.case.rotation is not None:
             change.facts(journey.case.rotation.rotation_id, blocked_at=journey.case.now)
     _tell(journey, before, row)
     if row.blocked is None:
         _tell_rescheduled(journey, before, row)
+
+
+def _note_readings(journey: Visit, change: Change) -> None:
+    """Keep what each place was read to serve, where it is other than what is on record."""
+    rows = {row.place: row for row in journey.known.places}
+    for state in journey.case.places:
+        row = rows.get(state.place)
+        if row is None or state.reading is None:
+            continue
+        word = type(state.reading).__name__.lower()
+        if (row.reading, row.serves) != (word, served(state)):
+            change.place(state.place, reading=word, serves=served(state), read_at=journey.seen.at)
 
 
 def standing_of(case: Case, action: Action, before: UserRow | None) -> UserRow:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, insert, or_, select, update
+from sqlalchemy import and_, case, exists, insert, or_, select, update
 
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, UserRef, Verb
 from rotator.store import journal as record
 from rotator.store import shapes
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
-from rotator.store.schema import orders, users
+from rotator.store.schema import orders, rotations, users
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -117,7 +117,10 @@ class Orders(Part):
         reason: str,
         actor: str,
     ) -> int:
-        """End the holds of exactly this scope and subject; how many were in force."""
+        """End the holds of exactly this scope and subject; how many were in force.
+
+        Whoever has a rotation open is to be looked at now: its moment may have passed meanwhile.
+        """
         about = _about(scope, subject)
         with self._database.writing() as connection:
             now = self._database.clock()
@@ -133,6 +136,16 @@ class Orders(Part):
             ).rowcount
             if ended == 0:
                 return 0
+            connection.execute(
+                update(users)
+                .where(
+                    *(users.c[name] == value for name, value in about.items()),
+                    exists().where(
+                        shapes.same_user(rotations, users), rotations.c.closed_at.is_(None)
+                    ),
+                )
+                .values(next_at=now)
+            )
             ending: dict[str, Any] = {"outcome": "done", "ended_at": now}
             write_order(connection, order, scope=scope, **{**about, **ending})
             seq = self._tell(connection, order, f"release of {_called(scope, subject)}", about)

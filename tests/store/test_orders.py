@@ -18,6 +18,7 @@ from tests.store.worlds import (
     OLD,
     SECOND,
     a_rotation,
+    a_user,
     an_order,
 )
 
@@ -134,6 +135,22 @@ def test_a_hold_stops_whom_it_concerns_until_it_is_released(world: World, scope:
         (Step.ORDER, JournalOutcome.DONE, "bob"),
     ]
     assert world.store.check() == []
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_who_is_released_with_a_rotation_open_is_looked_at_now(world: World, scope: Scope) -> None:
+    """Its moment may have passed while it was held; who is idle waits for the next sweep."""
+    world.begun()
+    with world.change() as change:
+        change.note_user(a_user(next_at=None))
+    world.known_user(BOB)
+    subject = SUBJECTS[scope]
+    world.store.give_hold(scope, subject=subject, reason="audit", actor="eve")
+    before = [ref for ref, _, _ in world.store.moments(NOW)]
+
+    world.store.release_hold(scope, subject=subject, reason="over", actor="bob")
+
+    assert (before, [ref for ref, _, _ in world.store.moments(NOW)]) == ([], [ALICE])
 
 
 def test_an_account_is_held_by_its_name_or_its_id(world: World) -> None:
