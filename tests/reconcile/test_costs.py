@@ -35,11 +35,11 @@ def test_a_rotation_makes_no_more_calls_than_it_needs(tmp_path: Path) -> None:
 
     world.live(user)
 
-    assert CALLS == dict(Counter(world.aws.calls))
-    assert 3 == world.visits
-    assert {"put m/bob": 1, "put w/bob": 1} == {
+    assert dict(Counter(world.aws.calls)) == CALLS
+    assert world.visits == 3
+    assert {
         name: count for name, count in world.effects.counts.items() if name.startswith("put")
-    }
+    } == {"put m/bob": 1, "put w/bob": 1}
     world.close()
 
 
@@ -52,7 +52,7 @@ def test_a_rotation_commits_no_more_often_than_it_needs(tmp_path: Path) -> None:
 
     world.live(user)
 
-    assert 23 == world.effects.counts["commit"]
+    assert world.effects.counts["commit"] == 23
     world.close()
 
 
@@ -63,11 +63,11 @@ def test_a_user_who_needs_nothing_costs_one_look(tmp_path: Path) -> None:
 
     world.visit(user)
 
-    assert {
+    assert dict(Counter(world.aws.calls)) == {
         "GetAccountAuthorizationDetails": 1,
         "GetUser": 1,
         "ListAccessKeys": 1,
         "GetAccessKeyLastUsed": 1,
-    } == dict(Counter(world.aws.calls))
-    assert 0 == world.backend.asked
+    }
+    assert world.backend.asked == 0
     world.close()

@@ -10,7 +10,7 @@ import pytest
 
 from rotator.model import Reason, Stop
 from tests.reconcile.faults import Fault
-from tests.reconcile.world import READABLE, WRITEONLY, Broken, World, policy
+from tests.reconcile.world import READABLE, WRITEONLY, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,7 +109,7 @@ def test_every_single_fault_is_survived(terms: Policy, tmp_path: Path) -> None:
     """Whatever is struck, and how: the promises hold after every effect, and it ends well."""
     count = sum(1 for _ in singles(tmp_path, terms))
 
-    print(f"{count} lives with one fault")
+    print(f"{count} lives with one fault")  # noqa: T201 - what the run came to
     assert count >= len(Fault) * 4
 
 
@@ -119,7 +119,7 @@ def test_every_single_fault_of_the_store_is_survived(terms: Policy, tmp_path: Pa
     """A commit that is refused, lost or the last thing that a process did is survived as well."""
     count = sum(1 for _ in singles(tmp_path, terms, commits=True))
 
-    print(f"{count} lives with one fault, commits counted as effects")
+    print(f"{count} lives with one fault, commits counted as effects")  # noqa: T201 - what the run came to
     assert count >= len(Fault) * 15
 
 
@@ -136,5 +136,5 @@ def test_pairs_of_faults_are_survived(part: int, tmp_path: Path) -> None:
         lived(tmp_path, TWO_PLACES, plan)
         count += 1
 
-    print(f"{count} lives with two faults")
+    print(f"{count} lives with two faults")  # noqa: T201 - what the run came to
     assert count >= 50

@@ -55,14 +55,14 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def strike(world: World, name: str, fault: Fault) -> None:
+def strike(world: World, aimed_at: str, fault: Fault) -> None:
     """Let the next effect of a name be struck by a fault, the others be."""
     inner = world.effects.next
     struck = [False]
 
-    def following(attempted: str) -> Fault | None:
-        fate = inner(attempted)
-        if attempted != name or struck[0]:
+    def following(name: str) -> Fault | None:
+        fate = inner(name)
+        if name != aimed_at or struck[0]:
             return fate
         struck[0] = True
         return fault
@@ -97,8 +97,8 @@ def test_a_sink_that_does_not_answer_is_read_before_anything_is_concluded(
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
-    assert {"m/bob": NEW} == world.served()
+    assert outcomes(world, user) == ["completed"]
+    assert world.served() == {"m/bob": NEW}
     assert (1 if fault is Fault.LOST_AFTER else 2) == world.effects.counts["put m/bob"]
 
 
@@ -110,8 +110,8 @@ def test_a_write_only_place_that_does_not_answer_is_written_again(tmp_path: Path
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
-    assert ["m/bob", "w/bob", "w/bob"] == [address for address, _ in world.backend.puts]
+    assert outcomes(world, user) == ["completed"]
+    assert [address for address, _ in world.backend.puts] == ["m/bob", "w/bob", "w/bob"]
     world.close()
 
 
@@ -124,8 +124,8 @@ def test_a_create_that_did_not_answer_but_was_done_leaves_an_orphan_that_is_dele
 
     world.live(user)
 
-    assert ["orphan", "completed"] == outcomes(world, user)
-    assert [(NEWER, ACTIVE)] == world.listed(user)
+    assert outcomes(world, user) == ["orphan", "completed"]
+    assert world.listed(user) == [(NEWER, ACTIVE)]
     rest = next(at for step, key, at in world.aws.executed if (step, key) == ("delete", NEW))
     assert rest - world.aws.keys[NEW].created_at >= world.configuration.timing.orphan_age
 
@@ -137,8 +137,8 @@ def test_a_create_that_did_not_answer_and_was_not_done_has_no_effect(world: Worl
 
     world.live(user)
 
-    assert ["no_effect", "completed"] == outcomes(world, user)
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert outcomes(world, user) == ["no_effect", "completed"]
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_a_candidate_that_somebody_uses_is_no_orphan(world: World) -> None:
@@ -153,7 +153,7 @@ def test_a_candidate_that_somebody_uses_is_no_orphan(world: World) -> None:
     result = world.live(user)
 
     assert Reason.FOREIGN_KEY is reason_of(result)
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
 
 def test_an_unknown_last_use_keeps_the_old_key_alive(world: World) -> None:
@@ -164,12 +164,12 @@ def test_an_unknown_last_use_keeps_the_old_key_alive(world: World) -> None:
     world.go(DAY)
 
     assert Reason.LAST_USE_UNKNOWN is reason_of(world.visit(user))
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.aws.unknown_uses.clear()
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_an_unknown_last_use_keeps_the_old_key_from_being_deleted(world: World) -> None:
@@ -196,7 +196,7 @@ def test_three_keys_are_told_and_none_is_harmed(world: World) -> None:
     assert result is not None
     assert result.last is not None
     assert all(key in result.last.message for key in (OLD, NEW, NEWER))
-    assert [] == world.aws.executed
+    assert world.aws.executed == []
 
 
 def test_a_user_who_was_made_again_is_another_user(world: World) -> None:
@@ -213,7 +213,7 @@ def test_a_user_who_was_made_again_is_another_user(world: World) -> None:
         world.visit(user)
 
     assert world.known(user).rotation is None
-    assert ["gone"] == outcomes(world, user)
+    assert outcomes(world, user) == ["gone"]
     assert done == len(world.aws.executed)
     assert [(theirs.access_key_id, ACTIVE)] == world.listed(other)
 
@@ -228,8 +228,8 @@ def test_a_renamed_user_is_the_same(tmp_path: Path) -> None:
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert outcomes(world, user) == ["completed"]
+    assert world.listed(user) == [(NEW, ACTIVE)]
     world.close()
 
 
@@ -241,13 +241,13 @@ def test_a_place_that_follows_the_name_stops_a_renamed_user(world: World) -> Non
     world.go(DAY)
 
     assert Reason.POLICY_UNCLEAR is reason_of(world.visit(user))
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.aws.rename(user, "bob")
     world.go(DAY)
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_two_processes_never_decide_about_one_user_at_once(world: World) -> None:
@@ -260,9 +260,9 @@ def test_two_processes_never_decide_about_one_user_at_once(world: World) -> None
 
     assert result is not None
     assert result.left_to_another
-    assert [] == world.aws.executed
+    assert world.aws.executed == []
     world.go(6 * MINUTE)
-    assert ["completed"] == (world.live(user), outcomes(world, user))[1]
+    assert (world.live(user), outcomes(world, user))[1] == ["completed"]
 
 
 def test_a_process_that_stood_still_past_its_lease_saves_nothing(world: World) -> None:
@@ -279,8 +279,8 @@ def test_a_process_that_stood_still_past_its_lease_saves_nothing(world: World) -
 
     world.live(user)
 
-    assert ["orphan", "completed"] == outcomes(world, user)
-    assert [(NEWER, ACTIVE)] == world.listed(user)
+    assert outcomes(world, user) == ["orphan", "completed"]
+    assert world.listed(user) == [(NEWER, ACTIVE)]
 
 
 @pytest.mark.parametrize("skew", [-2 * MINUTE, 2 * MINUTE], ids=["ahead", "behind"])
@@ -290,12 +290,12 @@ def test_nothing_is_changed_by_a_clock_that_is_wrong(world: World, skew: timedel
     world.aws.skew = skew
 
     assert Reason.CLOCK is reason_of(world.visit(user))
-    assert [] == world.aws.executed
+    assert world.aws.executed == []
 
     world.aws.skew = timedelta(0)
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_a_freeze_over_the_end_of_grace_keeps_the_old_key_until_it_ends(world: World) -> None:
@@ -312,7 +312,7 @@ def test_a_freeze_over_the_end_of_grace_keeps_the_old_key_until_it_ends(world: W
     assert result is not None
     assert isinstance(result.last, Shut)
     assert (Reason.CLOSED, until) == (result.last.reason, result.last.until)
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.live(user)
 
@@ -330,13 +330,13 @@ def test_a_sink_that_says_yes_and_reads_otherwise_is_not_believed(world: World) 
 
     assert "sink.failed" in world.events()
     assert "rotation.delivered" not in world.events()
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.backend.lies.clear()
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
-    assert {"m/bob": NEW} == world.served()
+    assert world.listed(user) == [(NEW, ACTIVE)]
+    assert world.served() == {"m/bob": NEW}
 
 
 def test_a_use_one_minute_before_the_deactivation_brings_the_old_key_back(world: World) -> None:
@@ -358,15 +358,15 @@ def test_a_use_one_minute_before_the_deactivation_brings_the_old_key_back(world:
 
     world.visit(user)
 
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
     row = world.row(user)
     assert row is not None
-    assert ("hold", Reason.USED_AFTER_ALL) == (row.blocked, row.blocked_reason)
+    assert (row.blocked, row.blocked_reason) == ("hold", Reason.USED_AFTER_ALL)
 
     world.store.release_hold(Scope.USER, subject=user.ref, reason="it was I", actor="eve")
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_a_policy_that_is_taken_away_stops_the_rotation_until_it_is_back(world: World) -> None:
@@ -378,7 +378,7 @@ def test_a_policy_that_is_taken_away_stops_the_rotation_until_it_is_back(world: 
     world.go(DAY)
 
     assert Reason.POLICY_UNCLEAR is reason_of(world.visit(user))
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.reconfigure(ordinary)
     resumed = world.clock()
@@ -386,7 +386,7 @@ def test_a_policy_that_is_taken_away_stops_the_rotation_until_it_is_back(world: 
 
     at = next(at for step, _, at in world.aws.executed if step == "deactivate")
     assert at - resumed >= ordinary.grace_period
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_another_policy_that_selects_the_user_takes_the_rotation_over(world: World) -> None:
@@ -399,7 +399,7 @@ def test_another_policy_that_selects_the_user_takes_the_rotation_over(world: Wor
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
+    assert outcomes(world, user) == ["completed"]
     assert any("takes the rotation over" in row.detail for row in world.history(user))
 
 
@@ -413,12 +413,12 @@ def test_a_sink_that_is_taken_away_stops_the_rotation_until_it_is_named(tmp_path
     world.go(DAY)
 
     assert Reason.POLICY_UNCLEAR is reason_of(world.visit(user))
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.reconfigure(both)
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
     world.close()
 
 
@@ -432,8 +432,8 @@ def test_a_sink_that_is_added_in_the_middle_is_delivered_to(world: World) -> Non
 
     world.live(user)
 
-    assert {"m/bob": NEW, "w/bob": NEW} == world.served()
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.served() == {"m/bob": NEW, "w/bob": NEW}
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_a_person_who_reactivates_in_the_console_is_obeyed(world: World) -> None:
@@ -447,15 +447,15 @@ def test_a_person_who_reactivates_in_the_console_is_obeyed(world: World) -> None
 
     row = world.row(user)
     assert row is not None
-    assert ("hold", Reason.REACTIVATED) == (row.blocked, row.blocked_reason)
+    assert (row.blocked, row.blocked_reason) == ("hold", Reason.REACTIVATED)
     world.go(DAY)
     world.visit(user)
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.store.release_hold(Scope.USER, subject=user.ref, reason="done", actor="eve")
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 @pytest.mark.parametrize("event", ["rotation.delivered", "key.deactivated"])
@@ -470,7 +470,7 @@ def test_a_person_who_deletes_the_old_key_ends_the_rotation(world: World, event:
     world.live(user)
 
     assert [Outcome.BY_HAND.value] == outcomes(world, user)
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_a_person_who_switches_the_old_key_off_starts_its_rest(world: World) -> None:
@@ -484,8 +484,8 @@ def test_a_person_who_switches_the_old_key_off_starts_its_rest(world: World) -> 
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
-    assert ["issue", "delete"] == [step for step, _, _ in world.aws.executed]
+    assert outcomes(world, user) == ["completed"]
+    assert [step for step, _, _ in world.aws.executed] == ["issue", "delete"]
     assert world.aws.executed[-1][2] - seen_from >= world.configuration.policies[0].recovery_period
 
 
@@ -502,8 +502,8 @@ def test_a_person_who_deletes_the_old_key_while_nothing_is_delivered_harms_nothi
 
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
-    assert {"m/bob": NEW} == world.served()
+    assert world.listed(user) == [(NEW, ACTIVE)]
+    assert world.served() == {"m/bob": NEW}
 
 
 def test_a_successor_that_a_person_deletes_before_delivery_is_replaced(world: World) -> None:
@@ -521,9 +521,9 @@ def test_a_successor_that_a_person_deletes_before_delivery_is_replaced(world: Wo
 
     world.live(user)
 
-    assert "completed" == outcomes(world, user)[-1]
-    assert [(NEWER, ACTIVE)] == world.listed(user)
-    assert {"m/bob": NEWER} == world.served()
+    assert outcomes(world, user)[-1] == "completed"
+    assert world.listed(user) == [(NEWER, ACTIVE)]
+    assert world.served() == {"m/bob": NEWER}
 
 
 @pytest.mark.parametrize("event", ["rotation.delivered", "key.deactivated"])
@@ -542,7 +542,7 @@ def test_a_successor_that_a_person_deletes_brings_the_old_key_back(
     result = world.live(user)
 
     assert Reason.SUCCESSOR_GONE is reason_of(result)
-    assert [(OLD, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE)]
 
 
 def test_a_rollback_revives_the_old_key_and_holds_the_user(world: World) -> None:
@@ -555,17 +555,17 @@ def test_a_rollback_revives_the_old_key_and_holds_the_user(world: World) -> None
 
     row = world.store.order(given)
     assert row is not None
-    assert "done" == row.outcome
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert row.outcome == "done"
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.go(DAY)
     world.visit(user)
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
     world.store.release_hold(Scope.USER, subject=user.ref, reason="done", actor="eve")
     world.live(user)
 
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_a_hold_starts_the_clocks_anew(world: World) -> None:
@@ -597,7 +597,7 @@ def test_limits_are_counted_in_the_store(tmp_path: Path) -> None:
     assert (Reason.LIMIT, DoorName.ISSUE.value) == (result.last.reason, result.last.behind.name)
     world.go(DAY + MINUTE)
     world.visit(eve)
-    assert 2 == world.effects.counts["CreateAccessKey"]
+    assert world.effects.counts["CreateAccessKey"] == 2
     world.close()
 
 
@@ -614,7 +614,7 @@ def test_two_users_never_share_a_place(tmp_path: Path) -> None:
 
     assert isinstance(result and result.last, Stop)
     assert Reason.SINK_CONFLICT is reason_of(result)
-    assert 1 == len(world.aws.keys_of(eve.user_id))
+    assert len(world.aws.keys_of(eve.user_id)) == 1
     world.close()
 
 
@@ -625,9 +625,9 @@ def test_a_listing_that_is_late_misleads_nobody(world: World) -> None:
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
+    assert outcomes(world, user) == ["completed"]
     assert "user.held" not in world.events()
-    assert [(NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEW, ACTIVE)]
 
 
 def test_an_account_that_cannot_be_read_is_waited_for(world: World) -> None:
@@ -642,13 +642,14 @@ def test_an_account_that_cannot_be_read_is_waited_for(world: World) -> None:
 
     world.live(user)
 
-    assert ["completed"] == outcomes(world, user)
+    assert outcomes(world, user) == ["completed"]
 
 
 def test_a_key_in_use_is_never_switched_off(world: World) -> None:
     """A job that keeps the old key keeps it alive, however long that takes."""
     user = world.add_user()
     world.until(user, "rotation.delivered")
+    result = None
     for _ in range(30):
         world.aws.use(OLD)
         world.go(HOUR)
@@ -656,7 +657,7 @@ def test_a_key_in_use_is_never_switched_off(world: World) -> None:
 
         assert isinstance(result and result.last, Wait)
     assert Reason.NOT_QUIET is reason_of(result)
-    assert [(OLD, ACTIVE), (NEW, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
 
 
 def test_observing_begins_nothing_and_finishes_what_is_open(world: World) -> None:
@@ -667,6 +668,6 @@ def test_observing_begins_nothing_and_finishes_what_is_open(world: World) -> Non
 
     world.live(user)
 
-    assert [(NEWER, ACTIVE)] == world.listed(user)
+    assert world.listed(user) == [(NEWER, ACTIVE)]
     assert Reason.OBSERVE is reason_of(world.visit(other))
-    assert 1 == len(world.listed(other))
+    assert len(world.listed(other)) == 1

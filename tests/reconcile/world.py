@@ -365,7 +365,7 @@ class World:
 
     def close(self) -> None:
         """The end of the world: what it recorded is whole, and holds no secret."""
-        assert [] == self.store.check()
+        assert self.store.check() == []
         self.store.close()
         stored = b"".join(f.read_bytes() for f in self.path.parent.glob("state.db*"))
         for secret in self.aws.secrets():
@@ -373,8 +373,9 @@ class World:
             assert secret not in repr(self.told)
 
     def _sink(self, context: SinkContext) -> Sink:
-        kinds = {"memory": ReadableFake, "writeonly": WriteOnlyFake}
-        return kinds[context.spec.type].over(self.backend)(context)
+        if context.spec.type == "memory":
+            return ReadableFake.over(self.backend)(context)
+        return WriteOnlyFake.over(self.backend)(context)
 
     def _emit(self, name: Event, /, **fields: object) -> None:
         check_fields(name, fields)
