@@ -95,7 +95,7 @@ class Timing:
     def backoff(self, failures: int) -> timedelta:
         """How long to wait after so many failures in a row (1 is the first)."""
         assert failures >= 1
-        doublings = min(failures - 1, 30)
+        doublings = min(failures - 1, 6)  # the longest is 60 times the first
         return min(self.retry_min * (1 << doublings), self.retry_max)
 
 

@@ -28,6 +28,7 @@ from rotator.model import (
     Shut,
     Step,
     Stop,
+    Timing,
     Title,
     Unselected,
     Verb,
@@ -72,6 +73,8 @@ from tests.judgement.worlds import (
 )
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from rotator.model import Case
 
 LEASE = Doubt(Reason.LEASE, "another holds the lease")
@@ -263,11 +266,14 @@ def test_what_failed_is_tried_again_at_its_own_moment(
     assert [expected, expected] == [type(judge(later)), type(judge(other))]
 
 
-def test_a_step_that_failed_often_waits_no_longer_than_the_longest_delay() -> None:
-    """Doubling ends: nobody waits for days because of a long outage."""
-    world = grace(failures={Step.DEACTIVATE: failed(1000)})
+@pytest.mark.parametrize("settle", [TIMING.settle, 75 * DAY], ids=["minutes", "months"])
+@pytest.mark.parametrize("count", [7, 27, 1000])
+def test_doubling_ends_at_the_longest_delay(count: int, settle: timedelta) -> None:
+    """However often a step failed, and however long a delay is, there is a longest one."""
+    timing = Timing(settle=settle)
+    world = grace(failures={Step.DEACTIVATE: failed(count)}, timing=timing)
 
-    assert bare(judge(world)) == Wait(Reason.BACKOFF, "", NOW + TIMING.retry_max)
+    assert bare(judge(world)) == Wait(Reason.BACKOFF, "", NOW + timing.retry_max)
 
 
 @pytest.mark.parametrize(

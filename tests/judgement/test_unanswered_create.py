@@ -138,6 +138,7 @@ KNOWN_AFTER = LAG + GRAIN
         pytest.param(
             issuing(
                 rotation=a_rotation(KNOWN_AFTER),
+                intents=(an_intent(Step.ISSUE, KNOWN_AFTER),),
                 keys=(KEY, candidate(created_at=ago(KNOWN_AFTER), first_seen_at=ago(MINUTE))),
             ),
             ORPHAN,
@@ -146,6 +147,7 @@ KNOWN_AFTER = LAG + GRAIN
         pytest.param(
             issuing(
                 rotation=a_rotation(KNOWN_AFTER),
+                intents=(an_intent(Step.ISSUE, KNOWN_AFTER),),
                 keys=(
                     KEY,
                     candidate(created_at=ago(KNOWN_AFTER - SECOND), first_seen_at=ago(MINUTE)),
@@ -153,6 +155,11 @@ KNOWN_AFTER = LAG + GRAIN
             ),
             Wait(Reason.SETTLING, "", NOW + SECOND),
             id="never used, as read a second before that",
+        ),
+        pytest.param(
+            issuing(keys=(KEY, candidate()), intents=()),
+            NO_EFFECT,
+            id="the create was rejected: a key that appeared meanwhile is a person's",
         ),
         pytest.param(
             issuing(keys=(KEY, candidate()), places=(a_place(reading=Serves(NEW)),)),

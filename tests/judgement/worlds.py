@@ -201,7 +201,11 @@ def idle(**facts: Any) -> Case:
 
 def issuing(**facts: Any) -> Case:
     """The answer of CreateAccessKey was lost two hours ago, and no new key is listed."""
-    made = {"rotation": a_rotation(2 * HOUR), "places": (a_place(),)}
+    made = {
+        "rotation": a_rotation(2 * HOUR),
+        "places": (a_place(),),
+        "intents": (an_intent(Step.ISSUE, 2 * HOUR),),
+    }
     return a_case(a_key(age=60 * DAY), **{**made, **facts})
 
 
