@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,12 +15,12 @@ from urllib.request import urlopen
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotator.demo.aws import LocalAws
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    from rotator.demo.aws import LocalAws
 
 __all__ = ["AWS_OPTIONS", "Consumers", "House", "eventually"]
 
@@ -53,13 +52,15 @@ FILE_SINK = '{{type: file, path: "{folder}/secrets/{{user}}.json"}}'
 class House:
     """One folder, one AWS, and the daemon that is started and killed in it.
 
-    Use it in a `with`: whatever runs is ended with it.
+    Use it in a `with`: whatever runs is ended with it. `endpoint` is where its processes find
+    AWS, if not at the AWS itself.
     """
 
     folder: Path
     aws: LocalAws
     sink: str = FILE_SINK
     level: str = "debug"
+    endpoint: str = ""
     daemon: subprocess.Popen[bytes] | None = None
     kills: int = 0
 
@@ -99,7 +100,8 @@ class House:
     def environ(self) -> dict[str, str]:
         """What a process of this house is given."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return {**kept, **self.aws.environ(), "ROTATOR_CONFIG": str(self.config)}
+        environ = {**kept, **self.aws.environ(), "ROTATOR_CONFIG": str(self.config)}
+        return environ | ({"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {})
 
     def start(self) -> None:
         """The daemon starts, the first time with an empty store."""
@@ -239,13 +241,3 @@ def eventually(ask: Callable[[], Any], seconds: float) -> Any:  # noqa: ANN401 -
         time.sleep(0.1)
         answer = ask()
     return answer
-
-
-def written(folder: Path, but: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file below a folder with its content, but for those below another."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and but not in path.parents:
-            yield str(path.relative_to(folder)), path.read_bytes()
-
-
-KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")

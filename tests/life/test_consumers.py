@@ -1,146 +1,153 @@
-"""Consumers that know nothing of rotator never see a call fail, through a whole rotation."""
+"""Consumers that know nothing of rotator: the aws command line, and an SDK session held open."""
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
-from tests.life.stage import FILE, Stage, user
+from rotator.demo.aws import LocalAws
+from tests.life.house import AWS_OPTIONS, House, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from rotator.demo.aws import LocalAws
-
-BIN = Path(sys.executable).parent
-PROFILE_FILE = '      - {type: file, id: ini, path: "profiles/{user}", format: aws-credentials}'
-
-
-class AwsCommand:
-    """The `aws` command line, a process for each call, with a profile of its own."""
-
-    def __init__(self, stage: Stage, profile: str, **environ: str) -> None:
-        self.calls = 0
-        self.keys: set[str] = set()
-        self._command = [str(BIN / "aws"), "sts", "get-caller-identity", "--profile", profile]
-        self._environ = {
-            "PATH": f"{BIN}:/usr/bin:/bin",
-            "HOME": str(stage.folder),
-            "AWS_ENDPOINT_URL": stage.aws.endpoint,
-            "AWS_DEFAULT_REGION": "eu-north-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **environ,
-        }
-
-    def call(self) -> None:
-        """One call, which must not fail."""
-        done = subprocess.run(
-            self._command, env=self._environ, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        self.calls += 1
+USER = "deploy"
+PROFILES = '{{type: file, path: "{folder}/secrets/{{user}}", format: aws-credentials}}'
+AWS_CLI = Path(sys.executable).with_name("aws")
 
 
-def play(stage: Stage, name: str, *consumers: Callable[[], None]) -> None:
-    """Rotate one user's key from beginning to end, with everybody at work all the time."""
-    stage.start()
-
-    def done() -> bool:
-        for call in consumers:
-            call()
-        return stage.closed(name)
-
-    stage.wait_for(done, seconds=60)
-    for call in consumers:
-        call()
-    assert stage.stop() == 0
+@pytest.fixture
+def aws() -> Iterator[LocalAws]:
+    """A local AWS in a process of its own."""
+    with LocalAws(options=AWS_OPTIONS) as running:
+        yield running
 
 
-def held_open(stage: Stage, profile: str, config: Path) -> Callable[[], None]:
-    """One session and one client of boto3, made once: it looks again as its provider says."""
-    session = boto3.session.Session(profile_name=profile, region_name="eu-north-1")
-    assert config.exists()
-    client = session.client(
-        "sts",
-        endpoint_url=stage.aws.endpoint,
-        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
-    )
-
-    def call() -> None:
-        client.get_caller_identity()
-
-    return call
-
-
-@pytest.mark.slow
-def test_credential_process_carries_everybody_over(
-    tmp_path: Path, aws: LocalAws, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The `aws` command and one session held open read the new key in time, by themselves."""
-    stage = Stage.over(tmp_path, aws, [user("ci", "100d")])
-    stage.declare(sinks=FILE, grace="4s")
-    stage.give("ci")
-    config = tmp_path / "aws-config"
-    served = tmp_path / "secrets" / "ci.json"
-    config.write_text(
-        f"[profile ci]\ncredential_process = {BIN / 'rotator'} credentials {served}"
-        " --expires-in 2s\n"
-    )
-    command = AwsCommand(stage, "ci", AWS_CONFIG_FILE=str(config))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    before = stage.place("ci")["AccessKeyId"]
-
-    play(stage, "ci", command.call, held_open(stage, "ci", config))
-
-    assert before != stage.place("ci")["AccessKeyId"]
-    assert command.calls > 3
-    assert [stage.place("ci")["AccessKeyId"]] == [
-        key["access_key_id"] for key in stage.truth()["ci"]["keys"]
-    ]
-
-
-@pytest.mark.slow
-def test_a_profile_is_read_by_the_command_line(tmp_path: Path, aws: LocalAws) -> None:
-    """With the format `aws-credentials` the file is the consumer's own credentials file."""
-    stage = Stage.over(tmp_path, aws, [user("ops", "100d")])
-    stage.declare(sinks=PROFILE_FILE)
-    key = stage.truth()["ops"]["keys"][0]
-    path = tmp_path / "profiles" / "ops"
-    path.parent.mkdir(mode=0o700)
-    path.touch(mode=0o600)
+def profile(house: House, *, expires_in: str) -> Path:
+    """A configuration of AWS's own whose default profile runs `rotator credentials`."""
+    path = house.folder / "aws-config"
+    place = house.secrets / f"{USER}.json"
     path.write_text(
-        f"[default]\naws_access_key_id = {key['access_key_id']}\n"
-        f"aws_secret_access_key = {key['secret_access_key']}\n"
+        f"[default]\nregion = eu-north-1\n"
+        f"credential_process = {sys.executable} -m rotator credentials {place}"
+        f" --expires-in {expires_in}\n"
     )
-    command = AwsCommand(
-        stage,
-        "default",
-        AWS_SHARED_CREDENTIALS_FILE=str(path),
-        AWS_CONFIG_FILE=str(tmp_path / "none"),
+    return path
+
+
+def called(house: House, **settings: str) -> tuple[int, str]:
+    """One call of the aws command line, which is given no key but by these settings."""
+    environ = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": house.aws.endpoint,
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+        **settings,
+    }
+    answer = subprocess.run(
+        [AWS_CLI, "sts", "get-caller-identity", "--query", "Arn", "--output", "text"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
+    return answer.returncode, answer.stdout + answer.stderr
 
-    play(stage, "ops", command.call)
 
-    assert key["access_key_id"] not in path.read_text()
-    assert command.calls > 3
+def is_rotated(house: House, first: str) -> bool:
+    """The old key is gone from IAM."""
+    keys = house.aws.truth()[USER]["keys"]
+    return len(keys) == 1 and keys[0]["access_key_id"] != first
 
 
 @pytest.mark.slow
-def test_what_credentials_prints_is_what_sdks_expect(tmp_path: Path, aws: LocalAws) -> None:
-    """The document of a credential process, with the moment at which to look again."""
-    stage = Stage.over(tmp_path, aws, [user("ci", "1d")])
-    stage.declare()
-    stage.give("ci")
+def test_the_aws_command_line_works_all_the_time(aws: LocalAws, tmp_path: Path) -> None:
+    """With `credential_process`, before, while and after its key is replaced."""
+    with House(tmp_path, aws) as house:
+        house.plant(USER)
+        first = aws.truth()[USER]["keys"][0]["access_key_id"]
+        config = str(profile(house, expires_in="1h"))
+        house.start()
+        calls = []
 
-    done = stage.rotator("credentials", str(tmp_path / "secrets" / "ci.json"))
+        def call() -> bool:
+            calls.append(
+                called(house, AWS_CONFIG_FILE=config, AWS_SHARED_CREDENTIALS_FILE="/dev/null")
+            )
+            return is_rotated(house, first)
 
-    printed = json.loads(done.stdout)
-    assert {"Version", "AccessKeyId", "SecretAccessKey", "Expiration"} <= set(printed)
-    assert stage.place("ci")["AccessKeyId"] == printed["AccessKeyId"]
+        assert eventually(call, 40)
+        call()
+
+    assert {(0, f"arn:aws:iam::123456789012:user/ci/{USER}\n")} == set(calls)
+
+
+@pytest.mark.slow
+def test_the_aws_command_line_works_with_a_shared_credentials_file(
+    aws: LocalAws, tmp_path: Path
+) -> None:
+    """The format `aws-credentials`: the file is the consumer's own, and needs nothing of ours."""
+    with House(tmp_path, aws, PROFILES) as house:
+        house.plant(USER, sink=False)
+        key = aws.truth()[USER]["keys"][0]
+        place = house.secrets / USER
+        place.touch(mode=0o600)
+        place.write_text(
+            f"[default]\naws_access_key_id = {key['access_key_id']}\n"
+            f"aws_secret_access_key = {key['secret_access_key']}\n"
+        )
+        house.start()
+        calls = []
+
+        def call() -> bool:
+            calls.append(
+                called(house, AWS_SHARED_CREDENTIALS_FILE=str(place), AWS_CONFIG_FILE="/dev/null")
+            )
+            return is_rotated(house, key["access_key_id"])
+
+        assert eventually(call, 40)
+        call()
+
+    assert {(0, f"arn:aws:iam::123456789012:user/ci/{USER}\n")} == set(calls)
+
+
+@pytest.mark.slow
+def test_one_session_is_held_open_over_a_whole_rotation(
+    aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An SDK looks again when its credential is about to expire, and never makes a failing call."""
+    with House(tmp_path, aws) as house:
+        house.plant(USER)
+        first = aws.truth()[USER]["keys"][0]["access_key_id"]
+        # Whatever expires within 15 minutes is renewed before the next call.
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(profile(house, expires_in="1m")))
+        client: Any = botocore.session.Session().create_client(
+            "sts",
+            endpoint_url=aws.endpoint,
+            region_name="eu-north-1",
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+        house.start()
+        used = []
+
+        def call() -> bool:
+            client.get_caller_identity()
+            credentials = client._request_signer._credentials
+            used.append(credentials.access_key)
+            return is_rotated(house, first)
+
+        assert eventually(call, 40)
+        call()
+
+    assert used[0] == first
+    assert used[-1] != first
+    assert len(set(used)) == 2
