@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from rotator.errors import RotatorError
-from rotator.sinks.base import Sink, SinkContext, SinkOptions, Statement
+from rotator.sinks.base import NameTemplate, Sink, SinkContext, SinkOptions, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GROUP",
+    "NameTemplate",
     "Sink",
     "SinkContext",
     "SinkOptions",

@@ -6,8 +6,7 @@ import pytest
 
 from rotator.errors import OutcomeUnknown, ReadError, Rejected
 from rotator.model import Absent, Empty, Serves, Unreadable, WrittenAt
-from rotator.sinks import SinkOptions
-from rotator.sinks.base import NameTemplate
+from rotator.sinks.base import NameTemplate, SinkOptions
 from tests.sinks.fakes import Fault, ReadableFake, WriteOnlyFake
 from tests.sinks.worlds import MINUTE, NEW, OLD, FakeWorld, no_client
 
