@@ -78,6 +78,8 @@ class FakeAws:
         new_key_delay: how long a new key is unknown to STS.
         unknown_uses: keys whose last use cannot be read now.
         unreadable: why nothing can be read now; empty where it can.
+        bugs: names of users who cannot be looked at for a mistake of ours.
+        impostor: the UserId that STS says each key belongs to; empty: its own.
         quota: how many keys a user may have.
         executed: what our calls changed: step, key id and when, in order.
         calls: every call by name, in order.
@@ -92,6 +94,8 @@ class FakeAws:
     new_key_delay: timedelta = timedelta(seconds=8)
     unknown_uses: set[str] = field(default_factory=set)
     unreadable: str = ""
+    bugs: set[str] = field(default_factory=set)
+    impostor: str = ""
     quota: int = KEYS_MAX
     skew: timedelta = timedelta(0)
     executed: list[tuple[str, str, datetime]] = field(default_factory=list)
@@ -203,6 +207,8 @@ class FakeIam:
 
     def list_keys(self, user_name: str | None) -> tuple[ListedKey, ...]:
         self._read("ListAccessKeys")
+        if user_name in self.aws.bugs:
+            raise ZeroDivisionError
         user = self.aws.named(user_name or "")
         if user is None:
             raise ReadError(f"no user {user_name}", code="NoSuchEntity")
@@ -275,7 +281,7 @@ class FakeEntered:
             if not (is_known and right and self.aws.use(key.key_id)):
                 raise ReadError("unknown to STS", code="InvalidClientTokenId")
             arn = f"arn:aws:iam::{ACCOUNT_ID}:user/{credential.user_name}"
-            return Identity(ACCOUNT_ID, key.user_id, arn)
+            return Identity(ACCOUNT_ID, self.aws.impostor or key.user_id, arn)
 
         self.aws.calls.append("GetCallerIdentity")
         return self.aws.effects.run("prove", act, lost=ReadError, rejected=ReadError)

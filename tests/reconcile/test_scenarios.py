@@ -277,6 +277,10 @@ def test_a_process_that_stood_still_past_its_lease_saves_nothing(world: World) -
     assert rotation is not None
     assert rotation.successor is None
 
+    assert world.equipment.hands.users() == (user.ref,)
+    world.visit(user)
+    assert world.equipment.hands.users() == ()
+
     world.live(user)
 
     assert outcomes(world, user) == ["orphan", "completed"]
@@ -671,3 +675,105 @@ def test_observing_begins_nothing_and_finishes_what_is_open(world: World) -> Non
     assert world.listed(user) == [(NEWER, ACTIVE)]
     assert Reason.OBSERVE is reason_of(world.visit(other))
     assert len(world.listed(other)) == 1
+
+
+def test_an_ordered_rotation_is_done_and_the_order_ended(world: World) -> None:
+    """A young key is replaced since a person said so; who said so stands in the record."""
+    user = world.add_user(age=DAY)
+    given = order(world, user, Verb.ROTATE)
+
+    world.live(user)
+
+    row = world.store.order(given)
+    assert row is not None
+    assert row.outcome == "done"
+    assert world.listed(user) == [(NEW, ACTIVE)]
+
+
+def test_an_order_that_cannot_be_done_is_refused_with_a_sentence(world: World) -> None:
+    """A rotation is open already."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    given = order(world, user, Verb.ROTATE)
+
+    world.visit(user)
+
+    row = world.store.order(given)
+    assert row is not None
+    assert row.outcome == "refused"
+    assert "a rotation is open" in row.message
+    assert "order.refused" in world.events()
+
+
+@pytest.mark.parametrize("verb", [Verb.ROLLBACK, Verb.CLOSE])
+def test_a_person_may_stop_an_open_rotation_in_grace(world: World, verb: Verb) -> None:
+    """A rollback holds, a close ends it; both keys stay as they are."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    given = order(world, user, verb)
+
+    world.visit(user)
+
+    row = world.store.order(given)
+    assert row is not None
+    assert row.outcome == "done"
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
+    assert outcomes(world, user) == ([] if verb is Verb.ROLLBACK else ["by_hand"])
+
+
+def test_a_close_gives_up_places_that_no_policy_names(tmp_path: Path) -> None:
+    """And the rotation that waited for a word is over."""
+    world = World.made(tmp_path, policy(sinks=(READABLE, WRITEONLY)))
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    world.reconfigure(policy(sinks=(READABLE,)))
+    world.go(DAY)
+    order(world, user, Verb.CLOSE)
+
+    world.visit(user)
+
+    assert outcomes(world, user) == ["by_hand"]
+    assert [row.place.type for row in world.known(user).places] == ["memory"]
+    world.close()
+
+
+def test_a_key_that_sts_never_knows_is_thrown_away(world: World) -> None:
+    """No proof in time is as if the secret were lost; it is begun again later."""
+    user = world.add_user()
+    world.aws.new_key_delay = 10 * MINUTE
+    world.visit(user)
+    world.aws.new_key_delay = timedelta(0)
+
+    world.live(user)
+
+    assert outcomes(world, user) == ["undelivered", "completed"]
+    assert world.listed(user) == [(NEWER, ACTIVE)]
+
+
+def test_a_key_of_another_user_is_never_delivered(world: World) -> None:
+    """STS says whose it is: a wrong identity is a secret lost, and no place has it."""
+    user, eve = world.add_user("bob"), world.aws.add_user("eve")
+    strike(world, "prove", Fault.LOST_BEFORE)
+    world.aws.impostor = eve.user_id
+
+    world.visit(user)
+
+    assert world.served() == {"m/bob": OLD}
+    world.aws.impostor = ""
+    world.live(user)
+    assert outcomes(world, user) == ["undelivered", "completed"]
+
+
+def test_a_quarantined_user_is_a_stop_until_a_person_orders_a_rotation(world: World) -> None:
+    """AWS says that the key leaked: told as an error, due or not."""
+    user = world.add_user(age=DAY)
+    quarantined = frozenset({"AWSCompromisedKeyQuarantineV3"})
+    world.aws.users[user.user_id] = replace(user, attached_policies=quarantined)
+
+    assert reason_of(world.visit(user)) is Reason.QUARANTINED
+
+    order(world, user, Verb.ROTATE)
+    world.go(10 * MINUTE)
+    world.live(user)
+
+    assert outcomes(world, user) == ["completed"]
