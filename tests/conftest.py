@@ -1,9 +1,13 @@
 """Keeps every test on this machine: loopback only, and no AWS account but a made-up one."""
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from rotator.aws.quiet import TALKATIVE, TELLING, WITHOUT_WIRE
 
 # A busy machine is no reason to fail, and a failure must be replayable from what it printed.
 settings.register_profile("rotator", deadline=None, print_blob=True)
@@ -24,3 +28,14 @@ def _nobodys_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    """A command that ran in this process leaves boto's loggers as quiet as a process wants them."""
+    yield
+    for name in (*TALKATIVE, *TELLING):
+        logger = logging.getLogger(name)
+        if WITHOUT_WIRE in logger.filters:
+            logger.removeFilter(WITHOUT_WIRE)
+            logger.setLevel(logging.NOTSET)

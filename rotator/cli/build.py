@@ -19,7 +19,7 @@ from rotator.events import Level
 from rotator.formats import FORMATS
 from rotator.model import HttpSettings
 from rotator.reconcile import Equipment, Hands
-from rotator.sinks import build, installed
+from rotator.sinks import build, installed, sweep_leftovers
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -37,6 +37,7 @@ __all__ = [
     "load_configuration",
     "settings_of",
     "state_of",
+    "tidy",
 ]
 
 _PAUSE_STOPPING = 0.25
@@ -126,6 +127,14 @@ def _listen(text: str) -> HttpSettings:
     if not colon or not port.isdecimal():
         raise WrongCall(f"--listen (ROTATOR_LISTEN): {text!r} is no address like 127.0.0.1:9180")
     return HttpSettings(host.strip("[]"), int(port))
+
+
+def tidy(configuration: Configuration) -> int:
+    """Remove what killed processes left in the places of sinks: their secrets' own siblings (P4).
+
+    To be called once, when a process that may write starts; how many things were removed.
+    """
+    return sweep_leftovers(spec for policy in configuration.policies for spec in policy.sinks)
 
 
 def equip(  # noqa: PLR0913 - the parts of a process

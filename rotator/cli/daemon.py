@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import rotator
-from rotator.cli.build import disable_core_dumps, equip, load_configuration
+from rotator.cli.build import disable_core_dumps, equip, load_configuration, tidy
 from rotator.cli.clocks import clock
 from rotator.cli.gauges import StepTimes, standing_of
 from rotator.cli.stores import ensured, opened
@@ -46,6 +46,7 @@ def run_daemon(settings: Settings, given: Namespace) -> int:
     configuration = load_configuration(settings)
     if not given.init_state:
         look_for_store(configuration)
+    tidy(configuration)
     daemon, metrics = _build(settings, given, configuration)
     server = _serve(daemon, metrics, configuration)
     try:

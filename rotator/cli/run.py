@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from rotator.cli.build import disable_core_dumps, equip, load_configuration
+from rotator.cli.build import disable_core_dumps, equip, load_configuration, tidy
 from rotator.cli.idle import until_idle
 from rotator.cli.interrupts import interrupts
 from rotator.cli.outcomes import FAILED, FINE
@@ -66,6 +66,7 @@ def run_once(settings: Settings, given: Namespace) -> int:
     configuration = load_configuration(settings)
     policies = policies_of(configuration, given.policy)
     with opened(configuration.state) as store, interrupts() as asked:
+        tidy(configuration)
         equipment = equip(
             configuration, store, outlets_of(settings), actor="run", stopping=asked.stopping
         )
