@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from rotator.model import Policy, User
 
+pytestmark = pytest.mark.timeout(900)
+"""Hundreds of lives in each test, and coverage makes each several times longer."""
+
 ONE_PLACE = policy()
 TWO_PLACES = policy(sinks=(READABLE, WRITEONLY))
 FIRST_KEY = policy(provision=True)
