@@ -1,0 +1,206 @@
+"""What changes between a decision and its effect: another replica, a person, a rejection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotator.model import KeyStatus, Limits, Reason, Stop, Wait
+from rotator.reconcile import visit
+from tests.reconcile.faults import Fault
+from tests.reconcile.test_scenarios import ACTIVE, NEW, OLD, outcomes, reason_of, strike
+from tests.reconcile.world import DAY, HOUR, MINUTE, World, policy, sink_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rotator.model import User
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An account whose policy has one readable place."""
+    made = World.made(tmp_path)
+    yield made
+    made.close()
+
+
+def before(world: World, aimed_at: str, act: Callable[[], None]) -> None:
+    """Something happens right before the next effect of a name, after its intent."""
+    inner, done = world.effects.next, [False]
+
+    def following(name: str) -> Fault | None:
+        if name == aimed_at and not done[0]:
+            done[0] = True
+            act()
+        return inner(name)
+
+    world.effects.next = following  # type: ignore[method-assign]  # as in `strike`
+
+
+def renamed(world: World, user: User) -> None:
+    """A person renames the user."""
+    world.aws.rename(user, "robert")
+
+
+def test_a_key_that_somebody_deletes_first_is_deleted(world: World) -> None:
+    """NoSuchEntity counts, since a complete listing of the same user lacks the key."""
+    user = world.add_user()
+    world.until(user, "key.deactivated")
+    before(world, "DeleteAccessKey", lambda: world.aws.switch(OLD, None))
+    world.monitor.given_up.add(OLD)
+
+    world.live(user)
+
+    assert outcomes(world, user) == ["completed"]
+    assert world.listed(user) == [(NEW, ACTIVE)]
+
+
+def test_no_such_entity_of_a_renamed_user_is_no_deletion(tmp_path: Path) -> None:
+    """The user has another name by now: the key is there, and is deleted under that name."""
+    world = World.made(tmp_path, policy(sinks=(sink_spec("memory", "m/fixed"),)))
+    user = world.add_user()
+    world.until(user, "key.deactivated")
+    before(world, "DeleteAccessKey", lambda: renamed(world, user))
+    world.wait(user)
+    world.visit(user)
+
+    assert (OLD, KeyStatus.INACTIVE) in world.listed(user)
+    assert outcomes(world, user) == []
+
+    world.go(10 * MINUTE)
+    world.live(user)
+
+    assert outcomes(world, user) == ["completed"]
+    assert world.listed(user) == [(NEW, ACTIVE)]
+    world.close()
+
+
+@pytest.mark.parametrize("fault", [Fault.REJECTED, Fault.LOST_BEFORE, Fault.LOST_AFTER], ids=str)
+def test_a_revival_that_fails_is_tried_until_it_is_seen(world: World, fault: Fault) -> None:
+    """The key that was needed after all is Active in the end, and the user held once."""
+    user = world.add_user()
+    world.until(user, "key.deactivated")
+    world.aws.keys[OLD].uses.append(world.clock() - 10 * timedelta(seconds=1))
+    strike(world, "UpdateAccessKey", fault)
+    for _ in range(6):
+        world.go(30 * MINUTE)
+        world.visit(user)
+
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
+    assert world.events().count("user.held") == 1
+    world.monitor.all_is_recorded()
+
+
+@pytest.mark.parametrize(
+    ("event", "limits", "door"),
+    [
+        pytest.param("rotation.delivered", Limits(deactivate=0), "deactivate", id="deactivate"),
+        pytest.param("key.deactivated", Limits(delete=0), "delete", id="delete"),
+    ],
+)
+def test_a_limit_that_is_used_up_keeps_a_key(
+    world: World, event: str, limits: Limits, door: str
+) -> None:
+    """Each door has its own, and what is behind it waits."""
+    user = world.add_user()
+    world.until(user, event)
+    world.reconfigure(replace(world.configuration.policies[0], limits=limits))
+    world.go(DAY)
+
+    assert reason_of(world.visit(user)) is Reason.LIMIT
+    assert door not in [step for step, _, _ in world.aws.executed]
+
+
+def test_a_name_that_cannot_be_made_stops_that_user_alone(tmp_path: Path) -> None:
+    """Its tag is missing; the others are looked after."""
+    world = World.made(tmp_path, policy(sinks=(sink_spec("memory", "m/{user}-{tag[team]}"),)))
+    user = world.aws.add_user("bob")
+    world.aws.add_key(user, age=20 * DAY)
+
+    result = world.visit(user)
+
+    assert isinstance(result and result.last, Stop)
+    assert reason_of(result) is Reason.PLACE_NAME
+    assert world.aws.executed == []
+    world.close()
+
+
+def test_a_place_that_is_not_to_be_made_stops_the_user(tmp_path: Path) -> None:
+    """`create: false`, and it is not there."""
+    spec = replace(sink_spec("memory", "m/{user}"), create=False)
+    world = World.made(tmp_path, policy(sinks=(spec,)))
+    user = world.aws.add_user("bob")
+    world.aws.add_key(user, age=20 * DAY)
+
+    result = world.visit(user)
+
+    assert result is not None
+    assert isinstance(result.last, Stop | Wait)
+    assert reason_of(result) in {Reason.SINK, Reason.SINK_CONFLICT}
+    assert world.aws.executed == []
+    world.close()
+
+
+def test_a_place_that_serves_another_key_after_delivery_stops_the_rotation(world: World) -> None:
+    """Somebody wrote there: it is never overwritten by itself, and the old key stays."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    stranger = world.aws.add_user("eve")
+    world.backend.write("m/bob", world.aws.add_key(stranger))
+    world.go(HOUR)
+
+    assert reason_of(world.visit(user)) is Reason.SINK_CONFLICT
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
+
+
+def test_a_place_that_serves_the_old_key_again_revives_it(world: World) -> None:
+    """Somebody put the old value back while that key was Inactive: revived, and held."""
+    user = world.add_user()
+    old = world.backend.entries["m/bob"].held
+    world.until(user, "key.deactivated")
+    world.monitor.given_up.add(OLD)
+    world.backend.write("m/bob", old)
+
+    world.visit(user)
+
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
+    row = world.row(user)
+    assert row is not None
+    assert row.blocked_reason is Reason.USED_AFTER_ALL
+
+
+def test_a_place_that_another_user_takes_first_is_not_written(world: World) -> None:
+    """The claim is compared in the transaction of the beginning, and nothing is issued."""
+    user, other = world.add_user("bob"), world.aws.add_user("eve")
+    world.aws.add_key(other, age=20 * DAY)
+    entered = world.equipment.accounts.enter(world.configuration.accounts[0])
+    roll = world.sweeper.rolls.of(entered)
+    world.reconfigure(policy(sinks=(sink_spec("memory", "m/bob"),)))
+    visit(world.equipment, entered, roll, user)
+
+    result = visit(world.equipment, entered, roll, other)
+
+    assert isinstance(result.last, Stop)
+    assert result.last.reason is Reason.SINK_CONFLICT
+    assert world.effects.counts["CreateAccessKey"] == 1
+
+
+def test_a_compare_and_set_that_fails_overwrites_nothing(world: World) -> None:
+    """Somebody else wrote between the reading and the put: told, and read again."""
+    user = world.add_user()
+    stranger = world.aws.add_user("eve")
+    theirs = world.aws.add_key(stranger)
+    before(world, "prove", lambda: world.backend.write("m/bob", theirs))
+
+    world.visit(user)
+
+    assert world.served() == {"m/bob": theirs.access_key_id}
+    assert "sink.failed" in world.events()
+    world.go(DAY)
+    world.visit(user)
+    assert world.served() == {"m/bob": theirs.access_key_id}
