@@ -204,3 +204,40 @@ def test_a_compare_and_set_that_fails_overwrites_nothing(world: World) -> None:
     world.go(DAY)
     world.visit(user)
     assert world.served() == {"m/bob": theirs.access_key_id}
+
+
+def test_a_place_that_cannot_be_read_keeps_the_old_key(world: World) -> None:
+    """It may serve that key again for all we know, in grace as at the end of its rest."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    world.backend.unreadable.add("m/bob")
+    world.go(DAY)
+
+    assert reason_of(world.visit(user)) is Reason.SINK
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
+
+    world.backend.unreadable.clear()
+    world.until(user, "key.deactivated")
+    world.backend.unreadable.add("m/bob")
+    world.go(DAY)
+
+    assert reason_of(world.visit(user)) is Reason.SINK
+    assert (OLD, KeyStatus.INACTIVE) in world.listed(user)
+
+
+def test_a_successor_that_a_person_has_just_switched_off_keeps_the_old_key(world: World) -> None:
+    """One listing is enough to do no harm; two are needed to call the successor dead."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    world.go(DAY)
+    world.aws.switch(NEW, KeyStatus.INACTIVE)
+    world.monitor.given_up.add(NEW)
+
+    assert reason_of(world.visit(user)) is Reason.HEIR
+    assert (OLD, ACTIVE) in world.listed(user)
+
+    world.aws.switch(NEW, ACTIVE)
+    world.go(10 * MINUTE)
+    world.live(user)
+
+    assert world.listed(user) == [(NEW, ACTIVE)]
