@@ -39,12 +39,18 @@ _CLOCKS_APART = timedelta(minutes=1)
 def unanswered_create(case: Case) -> Action | None:
     """Line 5: a create whose answer never came, judged once its effect would be listed.
 
-    No new key: nothing was issued. One that is provably ours, and that nobody has used: an orphan.
-    Anything else is a person's key for all we know.
+    No new key, or the create was rejected: nothing was issued. One that is provably ours, and that
+    nobody has used: an orphan. Anything else is a person's key for all we know.
     """
     rotation = case.rotation
     if rotation is None or rotation.kind is Kind.LEAVE or rotation.successor is not None:
         return None
+    if not any(intent.step is Step.ISSUE for intent in case.intents):
+        return Close(
+            Reason.NO_EFFECT,
+            "the create was rejected: no key was made, and one that appeared since is not ours",
+            outcome=Outcome.NO_EFFECT,
+        )
     new = [key for key in case.listed if key.first_seen_at > rotation.begun_at]
     if not new:
         return Close(
@@ -96,8 +102,7 @@ def _candidate(case: Case, key: AccessKey) -> Action:
 def _end_of_create(case: Case) -> datetime:
     """The last moment at which our create may have made a key."""
     ends = [intent.timeout_at for intent in case.intents if intent.step is Step.ISSUE]
-    end = max(ends, default=case.open.begun_at + case.timing.request_timeout)
-    return end + case.timing.settle
+    return max(ends) + case.timing.settle
 
 
 def _holder(case: Case, key_id: str) -> Action | None:
@@ -247,15 +252,16 @@ def _put(places: tuple[Place, ...]) -> str:
 
 
 def _proof_backs_off(case: Case) -> Wait | None:
+    """A proof failed lately; a secret that was read back is proven again, however old the first."""
     failures = case.failures.get(Step.PROVE)
-    if failures is None or case.open.proven_at is not None:
+    if failures is None or (case.open.proven_at is not None and case.secret_at_hand):
         return None
     until = failures.last_at + case.timing.backoff(failures.count)
     if until <= case.now:
         return None
     return Wait(
         Reason.PROVING,
-        f"{case.open.successor} is not accepted by STS yet ({failures.why}); tried again"
+        f"{case.open.successor} is not accepted by STS ({failures.why}); tried again"
         f" {moment(until)}",
         until,
     )

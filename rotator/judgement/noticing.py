@@ -120,17 +120,18 @@ def _switched_off(case: Case) -> Record | None:
 def _switched_on(case: Case) -> Record | None:
     """Active again, past the time in which a listing may be stale, is somebody's doing.
 
-    An orphan is left to late evidence; where our own request did it, nobody is held for it.
+    Where our own request did it, nobody is held for it; an orphan that somebody switched on is
+    left to late evidence.
     """
     rotation = case.open
     leaver = case.key(rotation.leaving)
     if leaver is None or rotation.deactivated_at is None or not leaver.is_active:
         return None
-    if rotation.right is Title.ORPHAN or case.listed_at is None:
+    ours = any(intent.step is Step.REACTIVATE for intent in case.intents)
+    if case.listed_at is None or (rotation.right is Title.ORPHAN and not ours):
         return None
     if case.listed_at < rotation.deactivated_at + case.timing.settle:
         return None
-    ours = any(intent.step is Step.REACTIVATE for intent in case.intents)
     return Record(
         Reason.SEEN if ours else Reason.REACTIVATED,
         f"{leaver.key_id} is Active again"

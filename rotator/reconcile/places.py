@@ -119,11 +119,10 @@ def _unclaimed(equipment: Equipment, place: Place, user: User) -> PlaceState:
 
 
 def _recorded(row: PlaceRow, rotation: Rotation | None) -> PlaceState:
-    """What is on record; a delivery counts only for the rotation that is open."""
-    begun_at = rotation.begun_at if rotation else None
-    is_current = (
-        begun_at is not None and row.delivered_at is not None and (row.delivered_at >= begun_at)
-    )
+    """What is on record; a delivery counts only for the rotation that is open.
+
+    Each beginning forgets the deliveries of the rotation before it, so that no clock is asked.
+    """
     return PlaceState(
         place=row.place,
         readable=row.readable,
@@ -131,6 +130,6 @@ def _recorded(row: PlaceRow, rotation: Rotation | None) -> PlaceState:
         begun_key=row.begun_key,
         answered_key=row.answered_key,
         written_at=row.written_at,
-        delivered_at=row.delivered_at if is_current else None,
-        failures=row.failures if begun_at else None,
+        delivered_at=row.delivered_at if rotation else None,
+        failures=row.failures if rotation else None,
     )

@@ -102,10 +102,15 @@ def _block(case: Case, action: Action) -> _Block | None:
 
 
 def _next_at(case: Case, action: Action) -> datetime | None:
-    """When to look again whatever the schedule: an open rotation's moment, and no other."""
+    """When to look again whatever the schedule: an open rotation's moment, and no other.
+
+    A step that was judged, and not done in this visit, is looked at again soon.
+    """
     if case.rotation is None and not case.orders and case.restart is None:
         return None
-    until = action.until if isinstance(action, Wait | Shut) else None
+    if not isinstance(action, Wait | Shut | Stop):
+        return case.now + case.timing.retry_min
+    until = None if isinstance(action, Stop) else action.until
     if until is None:
         return None
     return max(until, case.now + case.timing.retry_min / 60)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rotator.events import Event
 from rotator.judgement.beginning import is_curious
+from rotator.judgement.delivering import is_owed
 from rotator.judgement.judge import judge
 from rotator.model import (
     Deactivate,
@@ -119,14 +120,16 @@ def _go(journey: Visit) -> VisitResult:
     """Judge and act, each action once, until there is nothing to do now.
 
     After a failure the judgement is asked again like after a success: it is the judgement that
-    knows when the step is tried again. No key is harmed but on a look that is fresh.
+    knows when the step is tried again. The very step that has just failed is left to a later visit
+    all the same. No key is harmed but on a look that is fresh.
     """
     acted: list[Action] = []
     fresh, failed = True, False
+    in_vain: Action | None = None
     while True:
         action = judge(journey.case)
         _tell_decision(journey, action)
-        if _is_over(journey, action) or len(acted) == STEPS_MAX:
+        if _is_over(journey, action) or action == in_vain or len(acted) == STEPS_MAX:
             break
         if isinstance(action, Deactivate | Delete) and not fresh:
             _look_again(journey)
@@ -134,9 +137,13 @@ def _go(journey: Visit) -> VisitResult:
             continue
         progress = act(journey, action)
         acted.append(action)
-        failed = failed or progress is Progress.FAILED
+        in_vain = action if progress is Progress.FAILED else None
+        failed = failed or in_vain is not None
         fresh = progress is not Progress.GO_ON
         _look_again(journey) if fresh else _recall(journey)
+    if not is_owed(journey.case):
+        # Another replica may have brought it everywhere, or nothing is open any more.
+        journey.equipment.hands.let_go(journey.user.ref)
     keep_standing(journey, action)
     return VisitResult(journey.user, action, tuple(acted), failed=failed)
 

@@ -99,10 +99,15 @@ def _intend(journey: Visit, state: PlaceState, sink_id: str, key_id: str) -> Sen
 
 
 def _answered(journey: Visit, state: PlaceState, sent: Sent, sink: Sink, key_id: str) -> bool:
-    """A put was answered; of a readable place its reading decides, not the answer."""
+    """A put was answered; of a readable place its reading decides, not the answer.
+
+    A write-only place must show when it was written, or every writing time that it shows later
+    would look like somebody else's. Until it does it is written again: twice is once.
+    """
     reading = sink.current()
     journey.seen = journey.seen.with_reading(state.place, reading)
-    if state.readable and reading != Serves(key_id):
+    shows = reading == Serves(key_id) if state.readable else isinstance(reading, WrittenAt)
+    if not shows:
         error = Rejected(f"the answer was yes, but {state.place} reads back otherwise: {reading}")
         _failed(journey, state, sent, error, outcome=JournalOutcome.UNKNOWN)
         return False

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from rotator.events import Event
+from rotator.judgement.beginning import vanished
 from rotator.judgement.leaving import TITLES
 from rotator.model import (
     Delivered,
@@ -15,6 +16,7 @@ from rotator.model import (
     Outcome,
     PlaceReached,
     Reason,
+    Scope,
     Step,
     SwitchedOff,
     SwitchedOn,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
-__all__ = ["close", "close_rotation", "name", "obey", "promise", "record"]
+__all__ = ["close", "close_rotation", "hold_for_good", "name", "obey", "promise", "record"]
 
 
 def record(journey: Visit, action: Record) -> Progress:
@@ -123,8 +125,7 @@ def _switched_on(journey: Visit, action: Record, fact: SwitchedOn) -> None:
             reason=action.reason,
             detail=action.message,
         )
-        if fact.hold is not None and journey.case.hold is None:
-            change.hold(fact.hold, message=action.message, by=journey.who(None))
+        hold_for_good(journey, change, fact.hold, action.message)
     journey.tell(
         Event.KEY_REACTIVATED,
         access_key_id=fact.key_id,
@@ -133,6 +134,23 @@ def _switched_on(journey: Visit, action: Record, fact: SwitchedOn) -> None:
         message=action.message,
         observed=True,
     )
+
+
+def hold_for_good(
+    journey: Visit,
+    change: Change,
+    reason: Reason | None,
+    message: str,
+    order_id: int | None = None,
+) -> None:
+    """Hold the user until somebody releases it, if there is a reason and no such hold yet.
+
+    A hold that ends by itself, or with that of a policy or an account, is none of these.
+    """
+    hold = journey.case.hold
+    lasts = hold is not None and hold.scope is Scope.USER and hold.until is None
+    if reason is not None and not lasts:
+        change.hold(reason, message=message, by=journey.who(order_id))
 
 
 def _handed_over(journey: Visit, action: Record, fact: HandedOver) -> None:
@@ -214,12 +232,18 @@ def close(journey: Visit, action: Close) -> Progress:
 
 
 def _seen_deleted(journey: Visit, action: Close) -> str | None:
-    """The leaver, where a rotation ends because it is gone, by our own request or another's."""
-    leaving = journey.case.open.leaving
-    key = journey.case.key(leaving)
+    """The leaver, where a rotation ends because it is gone, by our own request or another's.
+
+    One that only the latest listing lacks may be there: whoever ends the rotation says no more.
+    """
+    case = journey.case
+    key = case.key(case.open.leaving)
     if key is None or (key.is_listed and action.outcome is not Outcome.GONE):
         return None
-    return leaving
+    asked = any(intent.step is Step.DELETE for intent in case.intents)
+    if action.outcome is not Outcome.GONE and not asked and vanished(case, key):
+        return None
+    return key.key_id
 
 
 def _end_orders(journey: Visit, change: Change, action: Close) -> None:
@@ -249,8 +273,7 @@ def close_rotation(
 def obey(journey: Visit, action: Obey) -> Progress:
     """Answer an order that needs no request: done as it stands, or refused with a sentence."""
     with journey.change() as change:
-        if action.hold is not None and journey.case.hold is None:
-            change.hold(action.hold, message=action.message, by=journey.who(action.order_id))
+        hold_for_good(journey, change, action.hold, action.message, action.order_id)
         if action.gives_up_places:
             _give_up_unnamed(journey, change)
         change.order_done(action.order_id, "refused" if action.refused else "done", action.message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from rotator.errors import Rejected
 from rotator.events import Event
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rotator.model import Place
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
+    from rotator.store.rows import Facts
 
 __all__ = ["DAY", "Sent", "ends_at", "extension", "failed", "intend", "limit_of", "outcome_of"]
 
@@ -98,11 +99,18 @@ def outcome_of(error: AnswerError) -> JournalOutcome:
     return JournalOutcome.UNKNOWN
 
 
-def failed(journey: Visit, step: Step, sent: Sent, error: AnswerError) -> None:
-    """Record that a request was rejected, or that nobody knows."""
+def failed(
+    journey: Visit, step: Step, sent: Sent, error: AnswerError, **undone: Unpack[Facts]
+) -> None:
+    """Record that a request was rejected, or that nobody knows.
+
+    `undone`: what becomes of the facts that went with its intent, where nothing happened.
+    """
     outcome = outcome_of(error)
     with journey.change() as change:
         change.outcome(sent.seq, outcome, detail=str(error))
+        if undone and outcome is JournalOutcome.REJECTED:
+            change.facts(journey.case.open.rotation_id, **undone)
     journey.tell(
         Event.USER_FAILED,
         step=step.value,

@@ -10,7 +10,7 @@ from rotator.events import Event
 from rotator.judgement.judge import ended
 from rotator.model import JournalOutcome, KeyStatus, NeverUsed, Reason, Step, UsedAt
 from rotator.reconcile.effects.progress import Progress
-from rotator.reconcile.effects.record import close_rotation, promise
+from rotator.reconcile.effects.record import close_rotation, hold_for_good, promise
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def deactivate(journey: Visit, action: Deactivate) -> Progress:
     try:
         journey.entered.iam.set_status(journey.user.name, action.key_id, KeyStatus.INACTIVE)
     except AnswerError as exc:
-        failed(journey, Step.DEACTIVATE, sent, exc)
+        failed(journey, Step.DEACTIVATE, sent, exc, evidence={})
         return Progress.FAILED
     now = journey.equipment.clock()
     promised_at = promise(journey, now)
@@ -93,8 +93,7 @@ def reactivate(journey: Visit, action: Reactivate) -> Progress:
             key_id=action.key_id,
             detail=action.message,
         )
-        if action.hold is not None and journey.case.hold is None:
-            change.hold(action.hold, message=action.message, by=journey.who(action.order_id))
+        hold_for_good(journey, change, action.hold, action.message, action.order_id)
     try:
         journey.entered.iam.set_status(journey.user.name, action.key_id, KeyStatus.ACTIVE)
     except AnswerError as exc:
