@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ruamel.yaml import YAML
 
 from rotator.cli.parser import make_parser
 from rotator.config import Tables, load
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-MANIFEST = ROOT / "deploy" / "kubernetes" / "rotator.yaml"
 TABLES = Tables(sinks=installed(), formats=FORMATS)
 
 
@@ -74,40 +72,3 @@ def test_tests_that_are_named_exist() -> None:
     named = set(re.findall(r"`((?:tests|rotator)/[\w/.]+)`", (ROOT / "docs/safety.md").read_text()))
 
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
-
-
-def test_the_manifest_holds_policies_that_load(tmp_path: Path) -> None:
-    """The ConfigMap is a configuration, and only observes."""
-    documents = list(YAML(typ="safe").load_all(MANIFEST.read_text()))
-    (config,) = (d for d in documents if d["kind"] == "ConfigMap")
-    path = tmp_path / "policies.yaml"
-    path.write_text(config["data"]["policies.yaml"])
-
-    loaded = load(path, environ={}, tables=TABLES)
-
-    assert [policy.mode.value for policy in loaded.policies] == ["observe"]
-
-
-def test_the_manifest_gives_the_daemon_no_more_than_it_needs() -> None:
-    """Non-root, read-only, no capability, one replica, and time to end."""
-    documents = list(YAML(typ="safe").load_all(MANIFEST.read_text()))
-    (workload,) = (d for d in documents if d["kind"] == "StatefulSet")
-    pod = workload["spec"]["template"]["spec"]
-
-    assert workload["spec"]["replicas"] == 1
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert pod["terminationGracePeriodSeconds"] > 100
-    for container in [*pod["initContainers"], *pod["containers"]]:
-        context = container["securityContext"]
-        assert context["readOnlyRootFilesystem"] is True
-        assert context["allowPrivilegeEscalation"] is False
-        assert context["capabilities"]["drop"] == ["ALL"]
-
-
-def test_the_image_runs_as_nobody_in_particular_and_keeps_its_store_apart() -> None:
-    """Non-root by number, a volume for the store, and no store made in passing."""
-    text = (ROOT / "Dockerfile").read_text()
-
-    assert "USER 10001:10001" in text
-    assert "VOLUME /data" in text
-    assert "--init-state" not in text
