@@ -123,7 +123,7 @@ def _doubts(
         doubts.append(Doubt(Reason.STORE, went_back))
     if places.unreachable is not None:
         later = now + equipment.configuration().timing.settle
-        doubts.append(Doubt(Reason.SINK, places.unreachable, later))
+        doubts.append(Doubt(Reason.SINK, places.unreachable, later, hard=False))
     return tuple(doubts)
 
 
