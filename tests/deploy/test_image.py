@@ -18,7 +18,7 @@ RECIPE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 def linted(path: Path) -> int:
     """The verdict of a linter of such recipes."""
-    command = [BIN / "hadolint", path]
+    command = [str(BIN / "hadolint"), str(path)]
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
 
 

@@ -41,7 +41,7 @@ WORKLOADS = [pytest.param(pod, id=kind) for kind, pod in workloads()]
 
 def validated(path: Path) -> int:
     """The verdict of a validator that knows the schemas of Kubernetes, and no field besides."""
-    command = [BIN / "kubernetes-validate", "--strict", path]
+    command = [str(BIN / "kubernetes-validate"), "--strict", str(path)]
     return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
 
 
@@ -94,11 +94,12 @@ def test_the_kubelet_reaches_the_health_check(tmp_path: Path) -> None:
     (port,) = container["ports"]
 
     http = YAML(typ="safe").load(text)["http"]
+    probed = {
+        name: probe["httpGet"]["path"] for name, probe in container.items() if "Probe" in name
+    }
 
     assert http["listen"] == f"0.0.0.0:{port['containerPort']}"
-    assert {
-        name: probe["httpGet"]["path"] for name, probe in container.items() if "Probe" in name
-    } == {
+    assert probed == {
         "startupProbe": "/healthz",
         "livenessProbe": "/healthz",
         "readinessProbe": "/readyz",
