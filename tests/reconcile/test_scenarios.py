@@ -10,6 +10,7 @@ import pytest
 from rotator.model import (
     KeyStatus,
     Order,
+    Outcome,
     Reason,
     Scope,
     Verb,
@@ -69,7 +70,9 @@ def reason_of(result: VisitResult | None) -> Reason:
 
 def outcomes(world: World, user: User) -> list[str]:
     """How the user's rotations ended."""
-    return [row.detail for row in world.history(user) if row.step.value == "close"]
+    ends = {outcome.value for outcome in Outcome}
+    rows = [row for row in world.history(user) if row.step.value == "close"]
+    return [row.detail for row in rows if row.detail in ends]
 
 
 def order(world: World, user: User, verb: Verb) -> int:
