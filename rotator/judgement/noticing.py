@@ -12,6 +12,7 @@ from rotator.judgement.wording import moment
 from rotator.model import (
     Close,
     Delivered,
+    Departed,
     HandedOver,
     KeyStatus,
     Kind,
@@ -24,6 +25,7 @@ from rotator.model import (
     SwitchedOff,
     SwitchedOn,
     Title,
+    Wait,
 )
 
 if TYPE_CHECKING:
@@ -45,23 +47,28 @@ def noticed(case: Case) -> Record | None:
     )
 
 
-def user_gone(case: Case) -> Close | None:
+def user_gone(case: Case) -> Close | Record | Wait | None:
     """Two complete listings, `settle` apart, lack the UserId: there is nothing left to rotate.
 
-    A request that is not settled keeps even this from being concluded.
+    Then its places are free: a user of the same name, made anew, may have the same. A request
+    that is not settled keeps even this from being concluded.
     """
-    if case.rotation is None or case.user_missing_since is None or case.users_listed_at is None:
+    since = case.user_missing_since
+    if since is None or case.users_listed_at is None:
         return None
-    if case.users_listed_at < case.user_missing_since + case.timing.settle:
+    if case.users_listed_at < since + case.timing.settle:
         return None
     if settled_at(case, case.users_listed_at) is not None:
         return None
-    return Close(
-        Reason.GONE,
-        f"the user {case.user} ({case.user.user_id}) was deleted: no listing since"
-        f" {moment(case.user_missing_since)} shows it",
-        outcome=Outcome.GONE,
+    why = (
+        f"the user {case.user} ({case.user.user_id}) was deleted: no listing since {moment(since)}"
+        " shows it"
     )
+    if case.rotation is not None:
+        return Close(Reason.GONE, why, outcome=Outcome.GONE)
+    if case.orders or any(place.claimed for place in case.places):
+        return Record(Reason.GONE, why, Departed())
+    return Wait(Reason.GONE, why)
 
 
 def _handed_over(case: Case) -> Record | None:

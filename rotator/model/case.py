@@ -35,6 +35,7 @@ __all__ = [
     "Delete",
     "Deliver",
     "Delivered",
+    "Departed",
     "Doubt",
     "Excluded",
     "Fact",
@@ -303,7 +304,12 @@ class HandedOver:
     policy: str
 
 
-Fact = SwitchedOff | SwitchedOn | PlaceReached | Delivered | HandedOver
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """The user was deleted: its places are free for others, and its orders have no object."""
+
+
+Fact = SwitchedOff | SwitchedOn | PlaceReached | Delivered | HandedOver | Departed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rotator.events import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import timedelta
 
@@ -24,7 +25,10 @@ __all__ = ["Visit"]
 
 @dataclass(slots=True)
 class Visit:
-    """What one visit works with; `known`, `seen` and `case` are replaced as it goes on."""
+    """What one visit works with; `known`, `seen` and `case` are replaced as it goes on.
+
+    `keep` keeps the lease; it is called before whatever may take long and changes nothing.
+    """
 
     equipment: Equipment
     entered: Entered
@@ -33,6 +37,7 @@ class Visit:
     user: User
     selection: Selection
     places: OpenPlaces
+    keep: Callable[[], None]
     known: Known
     seen: Look
     case: Case

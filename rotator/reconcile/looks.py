@@ -11,11 +11,11 @@ from rotator.judgement.sightings import sighted
 from rotator.model import Doubt, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
-    from rotator.model import AccessKey, LastUse, Place, Served, User
+    from rotator.model import AccessKey, LastUse, ListedKey, Place, Served, User
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.rolls import Roll
     from rotator.store import Known
@@ -55,25 +55,33 @@ class Look:
 def look(equipment: Equipment, entered: Entered, roll: Roll, user: User, known: Known) -> Look:
     """List the user's keys and ask when each was last used.
 
-    Whatever cannot be read becomes a doubt, never an absence (P6). The user is asked for by name
-    and must have the UserId that is meant: a re-created user of the same name is another one.
+    Whatever cannot be read becomes a doubt, never an absence (P6). Keys are listed by name, and
+    only then is it asked whether the name has the UserId that is meant: so no keys of a user who
+    was made again in between are taken for this one's.
     """
     at = equipment.clock()
     seen = Look(user=user, at=at, users_listed_at=roll.listed_at)
     try:
+        listed = entered.iam.list_keys(user.name)
         present = entered.iam.get_user(user.name)
         if present is None or present.user_id != user.user_id:
             seen = _doubting(seen, f"IAM knows no user {user} with the UserId {user.user_id}")
         else:
-            seen = _listed(equipment, entered, known, replace(seen, user=_grouped(present, user)))
+            seen = replace(seen, user=_grouped(present, user))
+            seen = _listed(equipment, entered, known, seen, listed)
     except ReadError as exc:
         seen = _doubting(seen, str(exc))
     return _with_skew(equipment, entered, seen)
 
 
-def _listed(equipment: Equipment, entered: Entered, known: Known, seen: Look) -> Look:
+def _listed(
+    equipment: Equipment,
+    entered: Entered,
+    known: Known,
+    seen: Look,
+    listed: Sequence[ListedKey],
+) -> Look:
     """The look with the user's keys and their last uses."""
-    listed = entered.iam.list_keys(seen.user.name)
     keys = sighted(
         [key for key in known.keys if key.key_id not in known.former],
         [key for key in listed if key.key_id not in known.former],

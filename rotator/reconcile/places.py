@@ -11,6 +11,7 @@ from rotator.model import NameProblem, PlaceState
 from rotator.sinks import SinkContext
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rotator.aws.accounts import Entered
@@ -59,13 +60,19 @@ class OpenPlaces:
         for _, sink in self.sinks.values():
             sink.close()
 
-    def read(self, seen: Look, *, check: bool) -> Look:
-        """The look with a reading of every place; `check`: also whether a put could work there."""
+    def read(self, seen: Look, *, check: bool, keep: Callable[[], None]) -> Look:
+        """The look with a reading of every place; `check`: also whether a put could work there.
+
+        `keep` is called before each question: places that do not answer take their time.
+        """
         checks: dict[Place, str] = {}
         for place, (_, sink) in self.sinks.items():
+            keep()
             seen = seen.with_reading(place, sink.current())
-            if check and (why := _refusal(sink)):
-                checks[place] = why
+            if check:
+                keep()
+                if why := _refusal(sink):
+                    checks[place] = why
         return seen.with_checks(checks)
 
     def _context(self, spec: SinkSpec, user: User) -> SinkContext:

@@ -219,7 +219,8 @@ class Sweeper:
             return visit(self.equipment, entered, roll, user, sweep_id=sweep_id)
         except StoreError:
             raise
-        except LeaseLost:
+        except LeaseLost as exc:
+            self.equipment.emit(Event.USER_FAILED, **about, error=str(exc))
             return VisitResult(user, None, left_to_another=True)
         except RotatorError as exc:
             self.equipment.emit(Event.USER_FAILED, **about, error=str(exc))
@@ -298,7 +299,10 @@ def _described(selector: Selector) -> str:
 def candidates(
     equipment: Equipment, policy: Policy, roll: Roll, standings: Sequence[Standing]
 ) -> list[User]:
-    """Whom a sweep of a policy looks at: selected, contested, or left open; oldest keys first."""
+    """Whom a sweep of a policy looks at: selected, contested, or left open; oldest keys first.
+
+    Whoever is not listed any more is looked at as long as a place is on record as theirs.
+    """
     now = equipment.clock()
     found = {
         user.ref: user
@@ -318,9 +322,12 @@ def candidates(
 
 
 def _left_open(equipment: Equipment, policy: Policy, standing: Standing) -> bool:
-    """Whether a rotation is open that is this policy's, or of a policy that is no more."""
+    """Whether a rotation is open that is this policy's, or of a policy that is no more.
+
+    Or, with none open, whether somebody who is gone still has places.
+    """
     if standing.rotation is None:
-        return False
+        return standing.user.missing_since is not None and bool(standing.places)
     begun_by = standing.rotation.policy
     return begun_by == policy.name or equipment.configuration().policy(begun_by) is None
 

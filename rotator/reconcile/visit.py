@@ -32,6 +32,8 @@ from rotator.reconcile.standing import keep_standing
 from rotator.store import UserRow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rotator.aws.accounts import Entered
     from rotator.model import Action, Case, Selection, User
     from rotator.reconcile.equipment import Equipment
@@ -86,13 +88,40 @@ def _under_lease(
     selection = selection_of(equipment, user, equipment.clock())
     known = recalled(equipment, user.ref)
     policy = policy_of(equipment.configuration(), selection, known)
+    keep = _keeping(equipment, lease)
     with OpenPlaces(equipment, entered, policy, user) as places:
-        seen, case = observe_user(equipment, entered, roll, user, known, places, selection)
+        seen, case = observe_user(equipment, entered, roll, user, known, places, selection, keep)
         journey = Visit(
-            equipment, entered, roll, lease, user, selection, places, known, seen, case, sweep_id
+            equipment,
+            entered,
+            roll,
+            lease,
+            user,
+            selection,
+            places,
+            keep,
+            known,
+            seen,
+            case,
+            sweep_id,
         )
         _remember(journey)
         return _go(journey)
+
+
+def _keeping(equipment: Equipment, lease: Lease) -> Callable[[], None]:
+    """What keeps the lease while one looks on, where that takes long."""
+    timeout = equipment.configuration().timing.request_timeout
+    kept_at = equipment.clock()
+
+    def keep() -> None:
+        nonlocal kept_at
+        if equipment.clock() < kept_at + timeout / 2:
+            return
+        with equipment.store.change(lease, extend=4 * timeout, mends=True):
+            kept_at = equipment.clock()
+
+    return keep
 
 
 def observe_user(  # noqa: PLR0913, PLR0917 - the sources of a case
@@ -103,15 +132,17 @@ def observe_user(  # noqa: PLR0913, PLR0917 - the sources of a case
     known: Known,
     places: OpenPlaces,
     selection: Selection,
+    keep: Callable[[], None] = lambda: None,
 ) -> tuple[Look, Case]:
     """What is seen of a user now, and the case that it makes; changes nothing.
 
     The places are only read where it matters what they serve: with a rotation open, or one due.
+    `keep` is called again and again meanwhile.
     """
     seen = look(equipment, entered, roll, user, known)
     case = assemble(equipment, places, known, seen, selection)
     if is_curious(case):
-        seen = places.read(seen, check=known.rotation is None)
+        seen = places.read(seen, check=known.rotation is None, keep=keep)
         case = assemble(equipment, places, known, seen, selection)
     return seen, case
 
@@ -183,6 +214,7 @@ def _look_again(journey: Visit) -> None:
         journey.known,
         journey.places,
         journey.selection,
+        journey.keep,
     )
     _remember(journey)
 

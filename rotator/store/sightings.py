@@ -49,6 +49,7 @@ def note_user(connection: Connection, user: UserRow) -> bool:
 def sight(connection: Connection, ref: UserRef, seen: Sequence[AccessKey]) -> None:
     """Write what a listing showed, or lacked, of a user's keys.
 
+    Whose a key is, the latest listing says: one that was taken for another's changes hands.
     A key that is listed again is no longer known to be deleted: which listing is stale is for
     the caller to judge. A last use that could not be read leaves the one on record in its columns,
     so that the longest silence is reckoned from it, but reads as unknown.
@@ -59,7 +60,7 @@ def sight(connection: Connection, ref: UserRef, seen: Sequence[AccessKey]) -> No
         columns = shapes.access_key_columns(ref, key)
         row = known.get(key.key_id)
         if row is None:
-            connection.execute(insert(keys).values(**columns))
+            _make_known(connection, columns)
             continue
         stored = row._asdict()
         if isinstance(key.last_use, UseUnknown):
@@ -74,6 +75,13 @@ def sight(connection: Connection, ref: UserRef, seen: Sequence[AccessKey]) -> No
                 .where(keys.c.key_id == key.key_id)
                 .values(**columns, longest_silence=silence)
             )
+
+
+def _make_known(connection: Connection, columns: Mapping[str, Any]) -> None:
+    anew = {**columns, "gone_at": None, "longest_silence": None}
+    taken = update(keys).where(keys.c.key_id == columns["key_id"]).values(**anew)
+    if connection.execute(taken).rowcount == 0:
+        connection.execute(insert(keys).values(**columns))
 
 
 def gone(connection: Connection, ref: UserRef, *, key_id: str, at: datetime) -> None:

@@ -10,6 +10,7 @@ from rotator.model import (
     Close,
     Contested,
     Delivered,
+    Departed,
     Fact,
     HandedOver,
     KeyStatus,
@@ -26,6 +27,7 @@ from rotator.model import (
     SwitchedOn,
     Title,
     UsedAt,
+    Wait,
 )
 from tests.judgement.worlds import (
     DAY,
@@ -41,6 +43,7 @@ from tests.judgement.worlds import (
     a_place,
     ago,
     an_intent,
+    an_order,
     an_orphan,
     an_undelivered,
     bare,
@@ -239,7 +242,26 @@ GONE = Close(Reason.GONE, "", outcome=Outcome.GONE)
 @pytest.mark.parametrize(
     ("world", "expected"),
     [
-        pytest.param(idle(user_missing_since=ago(DAY)), None, id="with nothing open nothing ends"),
+        pytest.param(
+            idle(user_missing_since=ago(DAY)),
+            Record(Reason.GONE, "", Departed()),
+            id="with nothing open its places are let go",
+        ),
+        pytest.param(
+            idle(user_missing_since=ago(DAY), places=(), orders=(an_order(),)),
+            Record(Reason.GONE, "", Departed()),
+            id="an order for a user who is gone has no object",
+        ),
+        pytest.param(
+            idle(user_missing_since=ago(DAY), places=(a_place(claimed=False),)),
+            Wait(Reason.GONE, ""),
+            id="with nothing left there is nothing to do",
+        ),
+        pytest.param(
+            idle(user_missing_since=ago(DAY), intents=(an_intent(Step.DELIVER, MINUTE),)),
+            None,
+            id="a put may still be under way: its place is nobody else's yet",
+        ),
         pytest.param(grace(), None, id="the user is listed"),
         pytest.param(
             grace(user_missing_since=NOW), None, id="one listing without the user is no evidence"

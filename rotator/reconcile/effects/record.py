@@ -10,6 +10,7 @@ from rotator.judgement.beginning import vanished
 from rotator.judgement.leaving import TITLES
 from rotator.model import (
     Delivered,
+    Departed,
     HandedOver,
     JournalOutcome,
     Kind,
@@ -49,6 +50,8 @@ def record(journey: Visit, action: Record) -> Progress:
             _switched_on(journey, action, fact)
         case HandedOver():
             _handed_over(journey, action, fact)
+        case Departed():
+            _departed(journey, action)
         case _:
             assert_never(fact)
     return Progress.GO_ON
@@ -161,6 +164,27 @@ def _handed_over(journey: Visit, action: Record, fact: HandedOver) -> None:
             JournalOutcome.OBSERVED,
             reason=action.reason,
             detail=action.message,
+        )
+
+
+def _departed(journey: Visit, action: Record) -> None:
+    """Let go what belonged to a user who is gone, and refuse what was asked for it."""
+    with journey.change() as change:
+        for row in journey.known.places:
+            change.give_up(row.place)
+        change.journal(
+            Step.CLOSE, JournalOutcome.OBSERVED, reason=action.reason, detail=action.message
+        )
+        for order in journey.case.orders:
+            change.order_done(order.order_id, "refused", action.message)
+    for order in journey.case.orders:
+        journey.tell(
+            Event.ORDER_REFUSED,
+            order_id=order.order_id,
+            verb=order.verb.value,
+            actor=order.actor,
+            reason=action.reason,
+            message=action.message,
         )
 
 

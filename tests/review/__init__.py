@@ -1,0 +1,1 @@
+"""Worlds that once broke a promise, each as small as it can be told."""
