@@ -184,7 +184,7 @@ def _print(examined: Examined, found: dict[str, Any]) -> None:
 
 def _print_next(case: Case, found: dict[str, Any]) -> None:
     step = found["next"]
-    gate = f", once its gate {step['gate']!r} is open" if step["gate"] else ""
+    gate = f", once its gate {step['gate']} is open" if step["gate"] else ""
     tell(f"Next: {step['action']} ({step['reason']}){gate}: {step['message']}")
     if step["at"] is not None and step["at"] > case.now:
         tell(f"Looked at again: {moment(step['at'])}, in {span(step['at'] - case.now)}")
