@@ -39,3 +39,24 @@ def _loggers_as_they_were() -> Iterator[None]:
         if WITHOUT_WIRE in logger.filters:
             logger.removeFilter(WITHOUT_WIRE)
             logger.setLevel(logging.NOTSET)
+
+
+_SLOW = (
+    "cli/test_levers.py",
+    "cli/test_looking.py",
+    "cli/test_run.py",
+    "cli/test_streams.py",
+    "demo/test_local_aws",
+    "judgement/test_any_world.py",
+    "reconcile/test_every_fault.py",
+    "review/",
+    "store/test_files.py",
+)
+"""Where tests start processes or live many lives: each is quick, all together are not."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make test` what `make test-fast` has no time for."""
+    for item in items:
+        if any(f"tests/{part}" in item.path.as_posix() for part in _SLOW):
+            item.add_marker(pytest.mark.slow)
