@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.model.iam import LastUse
+    from rotator.model.policy import DoorName
 
 __all__ = [
     "Hold",
@@ -186,7 +187,14 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a person said about one user: a row of the store, obeyed under the user's lease."""
+    """What a person said about one user: a row of the store, obeyed under the user's lease.
+
+    Attributes:
+        action: the door that is approved.
+        sink_id: the one sink that is to be given what a readable one serves; None: all of them.
+        take_over: a place that holds something else may be overwritten.
+        confirmed: `--yes` was said, or the question was answered so.
+    """
 
     order_id: int
     verb: Verb
@@ -199,6 +207,9 @@ class Order:
     contain_first: bool = False
     now: bool = False
     confirmed: bool = False
+    action: DoorName | None = None
+    sink_id: str | None = None
+    take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def write_order(
     """Add a row to `orders` and return its number; that of `order` is not looked at."""
     said = {field.name: getattr(order, field.name) for field in fields(Order)}
     del said["order_id"]
-    row = {"take_over": False, "message": "", **said, **columns}
+    row = {"message": "", **said, **columns}
     row |= {"scope": scope, "account_id": account_id, "user_id": user_id}
     return int(
         connection.execute(insert(orders).values(**row).returning(orders.c.order_id)).scalar_one()

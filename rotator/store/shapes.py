@@ -186,6 +186,9 @@ def order_row(row: Stored) -> OrderRow:
         contain_first=row.contain_first,
         now=row.now,
         confirmed=row.confirmed,
+        action=row.action,
+        sink_id=row.sink_id,
+        take_over=row.take_over,
     )
     return OrderRow(ref_of(row), order, row.outcome, row.message, row.ended_at)
 
