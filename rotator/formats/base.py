@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,8 +47,10 @@ class Format(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    one_way: ClassVar[bool] = False
-    """Whether the secret cannot be recovered from the text."""
+    @property
+    def one_way(self) -> bool:
+        """Whether the secret cannot be recovered from the text."""
+        return False
 
     @abstractmethod
     def read(self, text: str) -> FormatReading:

@@ -44,6 +44,9 @@ _NOT_SENT = (
     PartialCredentialsError,
     ProxyConnectionError,
 )
+_SECRET = frozenset({"SecretString", "Value"})
+"""Parameters that hold a secret; the message of an error may quote them."""
+
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
@@ -86,7 +89,7 @@ def ask(client: object, method: str, *, expecting: str, **parameters: object) ->
     try:
         answer: Mapping[str, Any] = getattr(client, method)(**parameters)
     except ClientError as exc:
-        return _refused(request, exc, quotes="SecretString" in parameters)
+        return _refused(request, exc, quotes=not _SECRET.isdisjoint(parameters))
     except (BotoCoreError, ResponseParserError) as exc:
         kind = type(exc).__name__
         certain = isinstance(exc, _NOT_SENT)

@@ -12,11 +12,24 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, WithJsonSchema
 
-from rotator.model import Credential, Place, Served, Serves, SinkSpec, Template, User
+from rotator.model import (
+    Credential,
+    Empty,
+    Place,
+    Secret,
+    Served,
+    Serves,
+    SinkSpec,
+    Template,
+    User,
+    WrittenAt,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+    from rotator.formats import Format
 
 __all__ = [
     "NameTemplate",
@@ -25,6 +38,8 @@ __all__ = [
     "SinkOptions",
     "Statement",
     "completed",
+    "longest",
+    "served_by",
     "still_serves",
 ]
 
@@ -175,3 +190,19 @@ def completed(credential: Credential, user: User) -> Credential:
 def still_serves(now: Served, replacing: Served, credential: Credential) -> bool:
     """Whether a place is as it was when `put` was decided, or was already given this key."""
     return now in (replacing, Serves(credential.access_key_id))
+
+
+def served_by(fmt: Format, text: str, written_at: datetime | None) -> Served:
+    """What a text says to its consumers; of one that is one-way, only when it was written."""
+    if fmt.one_way:
+        return WrittenAt(written_at) if text.strip() else Empty()
+    read = fmt.read(text)
+    return Serves(read.access_key_id) if isinstance(read, Credential) else read
+
+
+def longest(user: User) -> Credential:
+    """A credential of this user as long as one may be, to measure whether it finds room.
+
+    IAM's reference allows ids of 128 characters and does not limit secrets; it gives 20 and 40.
+    """
+    return Credential("A" * 128, Secret("A" * 128), user.name, user.account_id)

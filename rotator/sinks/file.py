@@ -24,7 +24,6 @@ from rotator.model import (
     NameProblem,
     Place,
     Served,
-    Serves,
     SinkSpec,
     Stranger,
     Unreadable,
@@ -35,6 +34,7 @@ from rotator.sinks.base import (
     SinkOptions,
     Statement,
     completed,
+    served_by,
     still_serves,
 )
 from rotator.sinks.folder import (
@@ -194,7 +194,8 @@ class FileSink:
         """The credential in the file."""
         with contextlib.suppress(NotThere, Odd, OSError), self._folder(create=False) as folder:
             found = self._look(folder)
-            read = self._format.read(_text(found) or "") if found else None
+            text = _text(found) if self.readable else None
+            read = self._format.read(text) if text is not None else None
             if isinstance(read, Credential):
                 return completed(read, self._context.user)
         return None
@@ -219,21 +220,21 @@ class FileSink:
         text = _text(found)
         if text is None:
             return Stranger("it is not UTF-8 text")
-        read = self._format.read(text)
-        return Serves(read.access_key_id) if isinstance(read, Credential) else read
+        return served_by(self._format, text, found.written_at)
 
     def _replace(
         self, folder: int, credential: Credential, replacing: Served, deadline: datetime
     ) -> None:
         remove_leftovers(folder, self._name)
         before = self._look(folder)
-        if not still_serves(self._served(before), replacing, credential):
+        content = self._format.render(credential, _text(before)).encode()
+        changes = before is None or before.content != content
+        if changes and not still_serves(self._served(before), replacing, credential):
             raise Rejected(f"{self._path} has changed since it was looked at")
         self._check_standing(before)
-        content = self._format.render(credential, _text(before)).encode()
         if len(content) > SIZE_MAX:
             raise Rejected(f"{self._path} would be larger than 1 MiB")
-        if before is None or before.content != content:
+        if changes:
             standing = before.standing if before else self._new()
             with temporary(folder, self._name, content, standing) as sibling:
                 self._in_time(deadline)

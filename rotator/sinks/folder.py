@@ -14,6 +14,7 @@ import re
 import secrets
 import stat
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ NAME_BYTES_MAX = 255 - len("..rotator-") - 16
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRIVATE_FOLDER = 0o700
 _PRIVATE_FILE = 0o600
 
@@ -89,6 +91,11 @@ class Found:
     identity: tuple[int, int, int]
     standing: Standing
     links: int
+
+    @property
+    def written_at(self) -> datetime:
+        """When the content was last changed, in whole microseconds."""
+        return _EPOCH + timedelta(microseconds=self.identity[2] // 1000)
 
     def __repr__(self) -> str:
         return f"Found({len(self.content)} bytes, {self.identity})"

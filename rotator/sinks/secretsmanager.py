@@ -9,41 +9,35 @@ AWSPREVIOUS. (AWS Secrets Manager API reference: PutSecretValue, UpdateSecretVer
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID, uuid4, uuid5
 
 from pydantic import Field
 
-from rotator.errors import OutcomeUnknown, ReadError, Rejected
+from rotator.errors import ReadError, Rejected
 from rotator.model import (
     Absent,
     Credential,
     Empty,
     NameProblem,
-    Place,
-    Secret,
     Served,
-    Serves,
     Stranger,
     Unreadable,
 )
-from rotator.sinks.asking import Failure, ask, client_of
+from rotator.sinks.asking import Failure
+from rotator.sinks.aws_text import AwsText, AwsTextOptions, Put, Seen
 from rotator.sinks.base import (
     NameTemplate,
     SinkContext,
     SinkOptions,
     Statement,
-    completed,
+    served_by,
     still_serves,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-
-    from rotator.formats import Format
 
 __all__ = ["PENDING", "SecretsManagerOptions", "SecretsManagerSink"]
 
@@ -61,125 +55,64 @@ _WRITING = ("secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersion
 _CREATING = ("secretsmanager:CreateSecret", "secretsmanager:TagResource")
 
 
-class SecretsManagerOptions(SinkOptions):
+class SecretsManagerOptions(AwsTextOptions):
     """The fields of a `secretsmanager` sink."""
 
     name: NameTemplate = Field(description="The secret's name (not its ARN).")
-    region: str | None = Field(
-        default=None,
-        pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$",
-        description="Where the secret is; by default the account's region.",
-    )
     kms_key_id: str | None = Field(
         default=None, description="The KMS key of a secret that is made; by default AWS's own."
     )
-    tags: dict[str, str] = Field(default={}, description="Tags of a secret that is made.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What consumers read, and which version that is."""
-
-    served: Served
-    version: str | None = None
-    text: str | None = None
-
-    def __repr__(self) -> str:
-        return f"_Seen({self.served}, {self.version})"
-
-
-@dataclass(frozen=True, slots=True)
-class _Put:
-    """What was asked of `put`."""
-
-    credential: Credential
-    replacing: Served
-    deadline: datetime
-
-
-class SecretsManagerSink:
+class SecretsManagerSink(AwsText):
     """One user's secret; other fields of its JSON are kept."""
 
     Options: ClassVar[type[SinkOptions]] = SecretsManagerOptions
-    default_format: ClassVar[str] = "json"
+    service: ClassVar[str] = "secretsmanager"
+    noun: ClassVar[str] = "secret"
 
     def __init__(self, context: SinkContext) -> None:
-        self._context = context
-        self._options = cast("SecretsManagerOptions", context.spec.options)
-        self._format = cast("Format", context.spec.format)
-        self.readable = not self._format.one_way
-        self._name = self._options.name.resolve(context.user)
+        super().__init__(context)
         if not _NAME.fullmatch(self._name):
             raise NameProblem(
                 f"{self._name!a} is no name of a secret: letters, digits and /_+=.@- up to 512"
             )
 
-    @classmethod
-    def reads_back(cls, options: SinkOptions, fmt: object) -> bool:
-        """A secret can be read back wherever its format can."""
-        return isinstance(options, SecretsManagerOptions) and not cast("Format", fmt).one_way
-
-    @cached_property
-    def _client(self) -> Any | Failure:  # noqa: ANN401 - boto3 makes its clients' classes at run time
-        return client_of(self._context, "secretsmanager", self._options.region)
-
-    @cached_property
-    def _region(self) -> str:
-        if self._options.region is not None:
-            return self._options.region
-        if isinstance(self._client, Failure):
-            raise self._client.as_read_error()
-        region: str = self._client.meta.region_name
-        return region
-
-    def place(self) -> Place:
-        """Partition, account, region and name.
-
-        Raises ReadError where no region is given and the account's cannot be known.
-        """
-        where = (self._context.partition, self._context.account_id, self._region, self._name)
-        return Place("secretsmanager", "/".join(where))
+    @property
+    def _bytes_max(self) -> int:
+        return _BYTES_MAX
 
     def permissions(self) -> Sequence[Statement]:
         """Reading and writing this secret; creating it and using its key where that is wanted."""
-        context = self._context
-        scope = f"arn:{context.partition}:%s:{self._region}:{context.account_id}"
         # The service adds a hyphen and six random characters to the name.
-        secret = f"{scope % 'secretsmanager'}:secret:{self._name}-??????"
-        actions = (*_READING, *_WRITING, *(_CREATING if context.spec.create else ()))
-        statements = [Statement(actions, (secret,), f"deliver to the secret {self._name}")]
-        if self._options.kms_key_id is not None:
-            key = self._options.kms_key_id
-            own = key if key.startswith("arn:") and ":key/" in key else f"{scope % 'kms'}:key/*"
-            encrypting = ("kms:Decrypt", "kms:GenerateDataKey")
-            statements.append(Statement(encrypting, (own,), f"encrypt with {key}"))
-        return tuple(statements)
+        secret = self._arn_of(self.service, f"secret:{self._name}-??????")
+        actions = (*_READING, *_WRITING, *(_CREATING if self._context.spec.create else ()))
+        deliver = Statement(actions, (secret,), f"deliver to {self._called}")
+        return (deliver, *self._encrypting("kms:Decrypt", "kms:GenerateDataKey"))
 
     def check(self) -> None:
         """Whether the secret is there, or may be made, and is nobody else's to change.
 
         Permission to write cannot be asked for without writing: that shows at the first put.
         """
-        described = self._ask("describe_secret")
+        described = self._described()
         if not isinstance(described, Failure):
             self._refuse_unfit(described)
             seen = self._look()
         elif described.code == _NOT_FOUND and self._context.spec.create:
-            seen = _Seen(Absent())
+            seen = Seen(Absent())
         elif described.code == _NOT_FOUND:
-            raise Rejected(f"the secret {self._name} is absent and is not to be created")
+            raise self._absent()
         else:
             raise self._sentenced(described).as_read_error()
         if isinstance(seen.served, Unreadable):
             raise ReadError(seen.served.why)
-        user = self._context.user
-        longest = Credential("A" * 32, Secret("A" * 64), user.name, user.account_id)
-        self._render(longest, seen.text)
+        self._check_room(seen.text)
 
     def put(self, credential: Credential, *, replacing: Served, deadline: datetime) -> None:
         """Stage the value beside the current one, then move the label to it; see `Sink.put`."""
-        put = _Put(credential, replacing, deadline)
-        described = self._ask_in_time(put, "describe_secret")
+        put = Put(credential, replacing, deadline)
+        described = self._ask_in_time(put, "describe_secret", expecting="ARN", SecretId=self._name)
         if isinstance(described, Failure):
             if described.code != _NOT_FOUND:
                 raise Rejected(self._sentenced(described).sentence, code=described.code)
@@ -189,68 +122,43 @@ class SecretsManagerSink:
         seen = self._look_in_time(put)
         if isinstance(seen.served, Unreadable):
             raise Rejected(seen.served.why)
+        if self._render(credential, seen.text) == seen.text:
+            return
         if not still_serves(seen.served, replacing, credential):
-            raise Rejected(f"the secret {self._name} has changed since it was looked at")
-        if self._render(credential, seen.text) != seen.text:
-            self._replace(put, seen, described.get("VersionIdsToStages", {}))
+            raise Rejected(f"{self._called} has changed since it was looked at")
+        self._replace(put, seen, described.get("VersionIdsToStages", {}))
 
-    def current(self) -> Served:
+    def _described(self) -> Any | Failure:  # noqa: ANN401 - an answer is any JSON document
+        return self._ask("describe_secret", expecting="ARN", SecretId=self._name)
+
+    def _look(self) -> Seen:
         """What the version labelled AWSCURRENT says."""
-        return self._look().served
-
-    def fetch(self) -> Credential | None:
-        """The credential in the version labelled AWSCURRENT."""
-        text = self._look().text
-        read = self._format.read(text) if text is not None else None
-        return completed(read, self._context.user) if isinstance(read, Credential) else None
-
-    def close(self) -> None:
-        """The client belongs to whoever makes clients."""
-
-    def _ask(self, method: str, expecting: str = "ARN", **parameters: Any) -> Any | Failure:  # noqa: ANN401 - parameters and answer are any JSON document
-        named = {"Name" if method == "create_secret" else "SecretId": self._name}
-        return ask(self._client, method, expecting=expecting, **named, **parameters)
-
-    def _ask_in_time(self, put: _Put, method: str, **parameters: Any) -> Any | Failure:  # noqa: ANN401 - as `_ask`
-        if self._is_late(put):
-            return Failure("there is no time left to write it", "Late", is_certain=True)
-        return self._ask(method, **parameters)
-
-    def _is_late(self, put: _Put) -> bool:
-        return self._context.clock() >= put.deadline
-
-    def _sentenced(self, failure: Failure) -> Failure:
-        sentence = f"the secret {self._name}: {failure.sentence}"
-        return Failure(sentence, failure.code, failure.is_certain)
-
-    def _look(self) -> _Seen:
-        answer = self._ask("get_secret_value", expecting="VersionId", VersionStage=_CURRENT)
+        answer = self._ask(
+            "get_secret_value",
+            expecting="VersionId",
+            SecretId=self._name,
+            VersionStage=_CURRENT,
+        )
         if isinstance(answer, Failure):
             if answer.code == _NOT_FOUND:
-                return _Seen(self._without_value())
-            return _Seen(Unreadable(self._sentenced(answer).sentence))
+                return Seen(self._without_value())
+            return Seen(Unreadable(self._sentenced(answer).sentence))
         version: str = answer["VersionId"]
         text: str | None = answer.get("SecretString")
         if text is None:
-            return _Seen(Stranger("it is binary"), version)
-        read = self._format.read(text)
-        served = Serves(read.access_key_id) if isinstance(read, Credential) else read
-        return _Seen(served, version, text)
-
-    def _look_in_time(self, put: _Put) -> _Seen:
-        late = f"the secret {self._name}: there is no time left to look at it"
-        return _Seen(Unreadable(late)) if self._is_late(put) else self._look()
+            return Seen(Stranger("it is binary"), version)
+        return Seen(served_by(self._format, text, answer.get("CreatedDate")), version, text)
 
     def _without_value(self) -> Served:
         """The service says "not found" of a secret and of its current value alike."""
-        described = self._ask("describe_secret")
+        described = self._described()
         if isinstance(described, Failure):
             if described.code == _NOT_FOUND:
                 return Absent()
             return Unreadable(self._sentenced(described).sentence)
         labels = described.get("VersionIdsToStages", {}).values()
         if any(_CURRENT in stages for stages in labels):
-            return Unreadable(f"the secret {self._name} does not show its current value yet")
+            return Unreadable(f"{self._called} does not show its current value yet")
         return Empty()
 
     def _refuse_unfit(self, described: Mapping[str, Any]) -> None:
@@ -265,13 +173,7 @@ class SecretsManagerSink:
         }
         for reason, stands in reasons.items():
             if stands:
-                raise Rejected(f"the secret {self._name} {reason}")
-
-    def _render(self, credential: Credential, existing: str | None) -> str:
-        text = self._format.render(credential, existing)
-        if len(text.encode()) > _BYTES_MAX:
-            raise Rejected(f"the secret {self._name} would be larger than {_BYTES_MAX} bytes")
-        return text
+                raise Rejected(f"{self._called} {reason}")
 
     def _token(self, credential: Credential, replaced: str) -> str:
         """The version that this key becomes in the place of that one.
@@ -281,28 +183,26 @@ class SecretsManagerSink:
         """
         return str(uuid5(_TOKENS, f"{self.place()}|{credential.access_key_id}|{replaced}"))
 
-    def _create(self, put: _Put) -> None:
+    def _create(self, put: Put) -> None:
         if put.replacing != Absent():
-            raise Rejected(f"the secret {self._name} is no longer there")
+            raise Rejected(f"{self._called} is no longer there")
         if not self._context.spec.create:
-            raise Rejected(f"the secret {self._name} is absent and is not to be created")
-        parameters: dict[str, Any] = {}
-        if self._options.kms_key_id is not None:
-            parameters["KmsKeyId"] = self._options.kms_key_id
-        if self._options.tags:
-            tags = [{"Key": key, "Value": value} for key, value in self._options.tags.items()]
-            parameters["Tags"] = tags
+            raise self._absent()
+        key = self._options.kms_key_id
         answer = self._ask_in_time(
             put,
             "create_secret",
+            expecting="ARN",
+            Name=self._name,
             SecretString=self._render(put.credential, None),
             ClientRequestToken=self._token(put.credential, "none"),
-            **parameters,
+            **self._creation(),
+            **({"KmsKeyId": key} if key is not None else {}),
         )
         if isinstance(answer, Failure):
-            self._conclude(put, answer, doubt=False)
+            self._conclude(put, answer)
 
-    def _replace(self, put: _Put, seen: _Seen, labels: Mapping[str, Sequence[str]]) -> None:
+    def _replace(self, put: Put, seen: Seen, labels: Mapping[str, Sequence[str]]) -> None:
         """Stage, then promote.
 
         Where our version was staged before, an earlier try to promote it may still be on its way:
@@ -324,39 +224,29 @@ class SecretsManagerSink:
             return
         self._promote(put, seen, token, doubt=doubt)
 
-    def _stage(self, put: _Put, token: str, text: str) -> Any | Failure:  # noqa: ANN401 - as `_ask`
+    def _stage(self, put: Put, token: str, text: str) -> Any | Failure:  # noqa: ANN401 - as `_ask`
         return self._ask_in_time(
             put,
             "put_secret_value",
             expecting="VersionId",
+            SecretId=self._name,
             SecretString=text,
             ClientRequestToken=token,
             VersionStages=[PENDING],
         )
 
-    def _promote(self, put: _Put, seen: _Seen, token: str, *, doubt: bool) -> None:
+    def _promote(self, put: Put, seen: Seen, token: str, *, doubt: bool) -> None:
         source = {"RemoveFromVersionId": seen.version} if seen.version else {}
-        ours = Serves(put.credential.access_key_id)
-        if not source and self._look_in_time(put).served == ours:
+        if not source and self._shows(put, self._look_in_time(put)):
             return  # the first version of a secret is current from its beginning
         answer = self._ask_in_time(
             put,
             "update_secret_version_stage",
+            expecting="ARN",
+            SecretId=self._name,
             VersionStage=_CURRENT,
             MoveToVersionId=token,
             **source,
         )
         if isinstance(answer, Failure):
             self._conclude(put, answer, doubt=doubt or not source)
-
-    def _conclude(self, put: _Put, failure: Failure, *, doubt: bool) -> None:
-        """Look whether it was done after all; else raise what is known.
-
-        A label move that is sent again is answered 400 although it was done.
-        """
-        if self._look_in_time(put).served == Serves(put.credential.access_key_id):
-            return
-        sentence = self._sentenced(failure).sentence
-        if doubt or not failure.is_certain:
-            raise OutcomeUnknown(sentence)
-        raise Rejected(sentence, code=failure.code)

@@ -373,5 +373,5 @@ def test_wrong_options_are_told(kind: str, options: dict[str, object], said: str
 def test_every_format_can_be_read_back_and_described() -> None:
     assert set(FORMATS) == {"aws-credentials", "env", "json"}
     for fmt in FORMATS.values():
-        assert not fmt.one_way
+        assert not fmt().one_way
         assert fmt.model_json_schema()["additionalProperties"] is False
