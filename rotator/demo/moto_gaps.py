@@ -1,7 +1,7 @@
 """The behaviours of AWS that moto lacks and a rotator meets, one subclass per service of moto.
 
 Each method names what AWS does (and how that is known) and what moto does. Nothing of moto is
-patched but the three addresses in its routing tables, by `install`. What concerns the signing key
+patched but the four addresses in its routing tables, by `install`. What concerns the signing key
 (unknown, Inactive, too young, wrong secret) is refused before moto is asked; see `local_aws_app`.
 
 Left as they are in moto: policies are not evaluated, tags are not limited, there is no quota of
@@ -21,13 +21,12 @@ from moto.iam.exceptions import DeleteConflictException, EntityAlreadyExists
 from moto.iam.responses import IamResponse
 from moto.iam.utils import generate_access_key_id_from_account_id
 from moto.secretsmanager import urls as secretsmanager_urls
-from moto.secretsmanager.exceptions import InvalidRequestException, ValidationException
-from moto.secretsmanager.models import FakeSecret
-from moto.secretsmanager.responses import SecretsManagerResponse
+from moto.ssm import urls as ssm_urls
 from moto.sts import urls as sts_urls
 from moto.sts.responses import TokenResponse
 
 from rotator.demo.local_aws_request import AwsError
+from rotator.demo.moto_gaps_stores import FaithfulSecretsManager, FaithfulSsm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 _PAGE_DEFAULT = 100
 _PAGE_MAX = 1000
-_SECRET_MAX = 65536
 _USER_ID_LENGTH = 21
 
 
@@ -287,59 +285,6 @@ class FaithfulSts(TokenResponse):
         return ActionResult({"UserId": user.id, "Account": user.account_id, "Arn": user.arn})
 
 
-class FaithfulSecretsManager(SecretsManagerResponse):
-    """Secrets Manager, where moto's takes what AWS refuses."""
-
-    def create_secret(self) -> str:
-        """A name that is scheduled for deletion is InvalidRequestException (API reference,
-        CreateSecret); moto says ResourceExistsException.
-        """
-        self._refuse_deleted(
-            self._get_param("Name"),
-            "You can't create this secret because a secret with this name is already scheduled "
-            "for deletion.",
-        )
-        self._refuse_large()
-        return super().create_secret()
-
-    def put_secret_value(self) -> str:
-        """A secret that is scheduled for deletion is InvalidRequestException (API reference,
-        PutSecretValue), and 65536 bytes are the limit (quotas); moto writes both.
-        """
-        self._refuse_deleted(self._get_param("SecretId"), _MARKED)
-        self._refuse_large()
-        return super().put_secret_value()
-
-    def update_secret_version_stage(self) -> str:
-        """A secret that is scheduled for deletion is InvalidRequestException (API reference,
-        UpdateSecretVersionStage); moto moves its labels. Whoever asks for no version gets the one
-        that AWSCURRENT was moved to (reference: GetSecretValue); moto goes on giving the old one.
-        """
-        self._refuse_deleted(self._get_param("SecretId"), _MARKED)
-        answer = super().update_secret_version_stage()
-        secret = self.backend.secrets.get(self._get_param("SecretId"))
-        moved_to = self._get_param("MoveToVersionId")
-        if isinstance(secret, FakeSecret) and self._get_param("VersionStage") == "AWSCURRENT":
-            secret.set_default_version_id(moved_to or None)
-        return answer
-
-    def _refuse_deleted(self, secret_id: str, sentence: str) -> None:
-        secret = self.backend.secrets.get(secret_id)
-        if secret is not None and secret.is_deleted():
-            raise InvalidRequestException(sentence)
-
-    def _refuse_large(self) -> None:
-        text: str | None = self._get_param("SecretString")
-        if text is not None and len(text.encode()) > _SECRET_MAX:
-            raise ValidationException(
-                "1 validation error detected: Value at 'secretString' failed to satisfy "
-                f"constraint: Member must have length less than or equal to {_SECRET_MAX}"
-            )
-
-
-_MARKED = "You can't perform this operation on the secret because it was marked for deletion."
-
-
 def _read_marker(marker: str | None) -> str | None:
     if marker is None:
         return None
@@ -360,8 +305,9 @@ def _trusts(document: dict[str, Any], external_id: str | None) -> bool:
 
 
 def install(world: World) -> None:
-    """Put the three services in the place of moto's own, before the first request is routed."""
+    """Put the four services in the place of moto's own, before the first request is routed."""
     FaithfulIam.world = FaithfulSts.world = world
     iam_urls.url_paths["{0}/$"] = FaithfulIam.dispatch
     sts_urls.url_paths["{0}/$"] = FaithfulSts.dispatch
     secretsmanager_urls.url_paths["{0}/$"] = FaithfulSecretsManager.dispatch
+    ssm_urls.url_paths["{0}/$"] = FaithfulSsm.dispatch

@@ -34,6 +34,7 @@ GROUP = "rotator.sinks"
 _BUILT_IN = {
     "file": "rotator.sinks.file:FileSink",
     "secretsmanager": "rotator.sinks.secretsmanager:SecretsManagerSink",
+    "ssm": "rotator.sinks.ssm:SsmSink",
 }
 
 

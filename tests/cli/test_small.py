@@ -57,6 +57,7 @@ def test_sinks(program: Program) -> None:
     assert [(sink["type"], sink["default_format"]) for sink in document["sinks"]] == [
         ("file", "json"),
         ("secretsmanager", "json"),
+        ("ssm", "json"),
     ]
     assert "path" in document["sinks"][0]["options"]
     assert text.startswith("TYPE ")

@@ -51,11 +51,11 @@ def asked_of_aws() -> set[str]:
     entering = (ROOT / "rotator/aws/accounts.py").read_text()
     entering += (ROOT / "rotator/aws/signing.py").read_text()
     tokens = set(re.findall(r"(?:sts|client)\.(assume_role|get_caller_identity)\(", entering))
-    sink = (ROOT / "rotator/sinks/secretsmanager.py").read_text()
+    sinks = "".join(path.read_text() for path in (ROOT / "rotator/sinks").glob("*.py"))
     return {
         *(f"iam:{_camel(name)}" for name in methods),
         *(f"sts:{_camel(name)}" for name in tokens),
-        *re.findall(r'"((?:secretsmanager|kms):\w+)"', sink),
+        *re.findall(r'"((?:secretsmanager|ssm|kms):\w+)"', sinks),
     }
 
 
@@ -164,7 +164,7 @@ def test_the_permissions_page_names_each_call() -> None:
     text = (ROOT / "docs/permissions.md").read_text()
     table = "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("|"))
 
-    assert asked_of_aws() == set(re.findall(r"`((?:iam|sts|secretsmanager|kms):\w+)`", table))
+    assert asked_of_aws() == set(re.findall(r"`((?:iam|sts|secretsmanager|ssm|kms):\w+)`", table))
 
 
 def test_the_examples_of_permissions_are_json_that_asks_for_no_more() -> None:
@@ -178,7 +178,7 @@ def test_the_examples_of_permissions_are_json_that_asks_for_no_more() -> None:
         for action in statement["Action"]
     }
 
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     assert sorted(asked - asked_of_aws()) == []
 
 

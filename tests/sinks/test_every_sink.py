@@ -22,8 +22,10 @@ from tests.sinks.worlds import (
     FakeWorld,
     FileWorld,
     SecretsManagerWorld,
+    SsmWorld,
     World,
     credential,
+    parameter_store,
 )
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from rotator.model import Credential, Served
     from rotator.sinks import Sink
 
-READABLE = ["file", "secretsmanager", "memory"]
-TEXTUAL = ["file", "secretsmanager"]
+READABLE = ["file", "secretsmanager", "ssm", "memory"]
+TEXTUAL = ["file", "secretsmanager", "ssm"]
 ALL = [*READABLE, "writeonly"]
 
 
@@ -47,6 +49,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         case "secretsmanager":
             with mock_aws():
                 yield SecretsManagerWorld()
+        case "ssm":
+            with parameter_store() as parameters:
+                yield parameters
         case "memory":
             yield FakeWorld(ReadableFake)
         case _:
@@ -268,6 +273,11 @@ def test_a_hostile_name_is_that_users_problem(world: World, name: str) -> None:
     ],
 )
 def test_an_odd_name_has_its_place(world: World, name: str) -> None:
+    """Every name that IAM takes; but the Parameter Store knows fewer signs."""
+    if isinstance(world, SsmWorld) and "+" in name:
+        with pytest.raises(NameProblem, match="no name of a parameter"):
+            world.sink(replace(BOB, name=name))
+        return
     sink = world.sink(replace(BOB, name=name))
     put(world, sink, NEW)
 
@@ -308,10 +318,11 @@ def test_permissions_name_this_very_place(world: World) -> None:
 def test_the_class_knows_what_the_instance_is(world: World) -> None:
     """Whether a policy has a readable place is checked before any user is known."""
     sink = world.sink()
+    name = "/ci/{user}"
     options = type(sink).Options.model_validate(
-        {"path" if isinstance(world, FileWorld) else "name": "ci/{user}"}
+        {"path" if isinstance(world, FileWorld) else "name": name}
     )
 
     assert sink.readable == type(sink).reads_back(options, JsonFormat())
-    assert [template.text for template in options.name_templates()] == ["ci/{user}"]
+    assert [template.text for template in options.name_templates()] == [name]
     assert type(sink).default_format == "json"

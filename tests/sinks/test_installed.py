@@ -13,6 +13,7 @@ import rotator.sinks
 from rotator.sinks import GROUP, SinkUnavailable, build, installed
 from rotator.sinks.file import FileSink
 from rotator.sinks.secretsmanager import SecretsManagerSink
+from rotator.sinks.ssm import SsmSink
 from tests.sinks.fakes import FakeClock, FakeOptions, MemoryBackend, ReadableFake
 from tests.sinks.worlds import BOB, context, spec_of
 
@@ -36,10 +37,11 @@ def announce(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], N
 
 
 def test_the_packages_own_sinks_are_there() -> None:
-    assert set(installed()) >= {"file", "secretsmanager"}
+    assert set(installed()) >= {"file", "secretsmanager", "ssm"}
     assert len(installed()) == len(list(installed()))
     assert installed()["file"] is FileSink
     assert installed()["secretsmanager"] is SecretsManagerSink
+    assert installed()["ssm"] is SsmSink
     assert "file" in installed()
     assert "files" not in installed()
     assert installed().get("files") is None
@@ -72,7 +74,7 @@ def test_a_broken_plugin_is_named_when_it_is_asked_for(
     """The others work meanwhile."""
     announce("broken", target)
 
-    assert set(installed()) == {"broken", "file", "secretsmanager"}
+    assert set(installed()) == {"broken", "file", "secretsmanager", "ssm"}
     assert installed()["file"] is FileSink
     with pytest.raises(SinkUnavailable, match=f"'broken'.*{said}"):
         installed()["broken"]

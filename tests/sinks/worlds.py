@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
+from moto import mock_aws
+from moto.ssm import urls as ssm_urls
 
+from rotator.demo.moto_gaps_stores import FaithfulSsm
 from rotator.formats import FORMATS, Format, JsonFormat
 from rotator.model import Credential, Secret, SinkSpec, User
 from rotator.sinks import Sink, SinkContext, SinkOptions, build, installed
 from tests.sinks.fakes import FakeClock, FakeOptions, MemoryBackend, ReadableFake, WriteOnlyFake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -32,9 +35,11 @@ __all__ = [
     "FakeWorld",
     "FileWorld",
     "SecretsManagerWorld",
+    "SsmWorld",
     "World",
     "credential",
     "no_client",
+    "parameter_store",
 ]
 
 REGION = "eu-north-1"
@@ -213,6 +218,61 @@ class SecretsManagerWorld:
     def requests(self) -> int:
         """How many writing requests were sent."""
         return sum(not name.startswith(("Get", "Describe", "List")) for name in self.clients.sent)
+
+
+@dataclass
+class SsmWorld:
+    """Parameters of moto, refused as AWS refuses them; use it within `parameter_store`."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    clients: AwsClients = field(default_factory=AwsClients)
+    fmt: Format = field(default_factory=JsonFormat)
+
+    def sink(
+        self, user: User = BOB, *, name: str = "ci/{user}", create: bool = True, **options: object
+    ) -> Sink:
+        """The parameter of a user; its name begins with a slash."""
+        model = installed()["ssm"].Options.model_validate({"name": f"/{name}", **options})
+        spec = spec_of("ssm", model, create=create, fmt=self.fmt)
+        return build(context(user=user, spec=spec, clock=self.clock, client=self.clients))
+
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - the stubs of this service are not installed
+        """The client that the sink uses too."""
+        return self.clients("ssm", None)
+
+    def write(self, held: Credential | str, **given: object) -> None:
+        """Put a value over whatever is there, or make the parameter with it."""
+        text = held if isinstance(held, str) else self.fmt.render(held, None)
+        parameters = {"Type": "SecureString", "Overwrite": True, **given}
+        self.client.put_parameter(Name="/ci/bob", Value=text, **parameters)
+
+    def state(self) -> dict[str, object]:
+        """All parameters with what their newest versions say."""
+        names = [about["Name"] for about in self.client.describe_parameters()["Parameters"]]
+        return {name: self.newest(name)["Value"] for name in names}
+
+    def newest(self, name: str = "/ci/bob") -> dict[str, Any]:
+        """The newest version of a parameter."""
+        found: dict[str, Any] = self.client.get_parameter(Name=name, WithDecryption=True)
+        parameter: dict[str, Any] = found["Parameter"]
+        return parameter
+
+    def requests(self) -> int:
+        """How many writing requests were sent."""
+        return sum(not name.startswith(("Get", "Describe", "List")) for name in self.clients.sent)
+
+
+@contextlib.contextmanager
+def parameter_store() -> Iterator[SsmWorld]:
+    """A world of parameters; moto's own Parameter Store comes back afterwards."""
+    own = ssm_urls.url_paths["{0}/$"]
+    ssm_urls.url_paths["{0}/$"] = FaithfulSsm.dispatch
+    try:
+        with mock_aws():
+            yield SsmWorld()
+    finally:
+        ssm_urls.url_paths["{0}/$"] = own
 
 
 @dataclass
