@@ -94,6 +94,7 @@ COMMANDS: Mapping[str, Callable[[Settings, Namespace], int]] = {
     "explain": _explain,
     "history": _history,
     "rotate": _lever,
+    "retire": _lever,
     "rollback": _lever,
     "close": _lever,
     "hold": _hold,

@@ -16,6 +16,7 @@ from rotator.model import (
     Scope,
     Selected,
     Serves,
+    Title,
     WrittenAt,
 )
 
@@ -108,12 +109,16 @@ def may_do(case: Case) -> list[str]:
         lines.append(release_of(case.hold, user, case.user.account, _policy(case)))
     rotation = case.rotation
     if rotation is not None:
-        predecessor = case.key(rotation.predecessor)
-        if predecessor is not None and predecessor.is_listed:
+        leaver = case.key(rotation.leaving)
+        ours = {Title.ORPHAN, Title.UNDELIVERED}
+        if leaver is not None and leaver.is_listed and rotation.right not in ours:
             lines.append(f"rotator rollback {user} --reason …")
         lines.append(f"rotator close {user} --reason …")
     elif _may_rotate(case):
         lines.append(f"rotator rotate {user}" + ("" if case.enforced else " --enforce"))
+    elif case.hold is None and len(case.listed) >= KEYS_MAX:
+        lines += [f"rotator retire {key.key_id} --reason …" for key in case.listed]
+    lines += [f"rotator rotate {key.key_id} --compromised" for key in case.active]
     if rotation is None and any(place.claimed and place.sink_id is None for place in case.places):
         lines.append(f"rotator close {user} --reason …")
     return lines

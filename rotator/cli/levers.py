@@ -1,4 +1,4 @@
-"""`rotate`, `rollback`, `close`: orders, obeyed by whoever next holds the user's lease."""
+"""`rotate`, `retire`, `rollback`, `close`: obeyed by whoever next holds the user's lease."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rotator.cli.outcomes import FAILED, FINE
 from rotator.cli.output import moment, say, tell, tell_document
 from rotator.cli.quiet import outlets_of
 from rotator.cli.stores import opened
-from rotator.cli.subjects import subject_of, user_subject
-from rotator.errors import ReadError
+from rotator.cli.subjects import key_subject, subject_of, user_subject
+from rotator.errors import ReadError, Refused
 from rotator.events import Event
 from rotator.model import Order, Verb
 from rotator.reconcile import Planner, Sweeper
@@ -41,9 +41,28 @@ LOOK_SECONDS = 0.2
 
 QUESTIONS = {
     Verb.ROTATE: "Rotate the key of {subject} now?",
+    Verb.RETIRE: "Take {key} of {subject} out of service?",
     Verb.ROLLBACK: "Revive the old key of {subject}, and hold the user?",
     Verb.CLOSE: "End the open rotation of {subject}, and leave its keys as they are?",
 }
+
+AT_ONCE = {
+    "compromised": "Replace {key} of {subject} now, and switch it off as soon as every place has"
+    " its successor?",
+    "contain_first": "Switch {key} of {subject} off now? Whoever reads it stops working until they"
+    " have its successor.",
+    "now": "Take the next step with {key} of {subject} now? An Active key is switched off, whoever"
+    " uses it; an Inactive one is deleted.",
+}
+"""What is asked where the order waits for nothing; the last that fits."""
+
+_FIND = {Verb.ROTATE: subject_of, Verb.RETIRE: key_subject}
+
+
+def _question(verb: Verb, given: Namespace, subject: Subject) -> str:
+    said = [text for word, text in AT_ONCE.items() if getattr(given, word, False)]
+    text = said[-1] if said else QUESTIONS[verb]
+    return text.format(subject=subject, key=subject.key_id or "the key")
 
 
 def pull(settings: Settings, given: Namespace) -> int:
@@ -54,14 +73,15 @@ def pull(settings: Settings, given: Namespace) -> int:
     """
     disable_core_dumps()
     configuration = load_configuration(settings)
+    if getattr(given, "contain_first", False) and not given.compromised:
+        raise Refused("`--contain-first` is for a key that leaked: say `--compromised` too")
     actor, verb, asked = actor_of(settings, given), Verb(given.command), Interrupts()
     with opened(configuration.state) as store:
         equipment = equip(
             configuration, store, outlets_of(settings), actor=actor, stopping=asked.stopping
         )
-        find = subject_of if verb is Verb.ROTATE else user_subject
-        subject = find(given.subject, store, Planner(equipment))
-        if not confirmed(given, QUESTIONS[verb].format(subject=subject)):
+        subject = _FIND.get(verb, user_subject)(given.subject, store, Planner(equipment))
+        if not confirmed(given, _question(verb, given, subject)):
             return FAILED
         with interrupts(asked):
             order_id = _give(store, equipment, subject, _order(given, verb, actor, subject))
@@ -82,6 +102,9 @@ def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
         reason=given.reason or "",
         key_id=subject.key_id,
         enforce=getattr(given, "enforce", False),
+        compromised=getattr(given, "compromised", False),
+        contain_first=getattr(given, "contain_first", False),
+        now=getattr(given, "now", False),
         confirmed=given.yes,
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rotator.reconcile import Planner
     from rotator.store import KeyRow, Standing, Store
 
-__all__ = ["Subject", "nearest", "subject_of", "user_subject"]
+__all__ = ["Subject", "key_subject", "nearest", "subject_of", "user_subject"]
 
 _KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,124}")
 _LAST_FOUR = 4
@@ -55,6 +55,21 @@ def subject_of(text: str, store: Store, planner: Planner | None) -> Subject:
             " it first looks at the user. Name the user instead"
         )
     return user_subject(text, store, planner)
+
+
+def key_subject(text: str, store: Store, planner: Planner | None) -> Subject:
+    """A key, and the user whose it is or was.
+
+    Raises:
+        Refused: it is no key, nobody's, or it may be more than one.
+    """
+    subject = subject_of(text, store, planner)
+    if subject.key_id is None:
+        raise Refused(
+            f"{text!r} is a user, and a key is asked for: `rotator explain {subject}` shows which"
+            " keys there are"
+        )
+    return subject
 
 
 def user_subject(text: str, store: Store, planner: Planner | None) -> Subject:

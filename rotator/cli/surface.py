@@ -206,14 +206,40 @@ COMMANDS = (
                 ("--enforce",),
                 "also where the policy only observes the user: this one rotation runs to its end",
             ),
+            Option(
+                ("--compromised",),
+                "the key is in the wrong hands: past every gate, and switched off as soon as its successor is in every place",
+            ),
+            Option(
+                ("--contain-first",),
+                "with --compromised: switch it off before anything else; its readers stop until they have the successor",
+            ),
             _WHY_NOT,
             _YES,
             _AS,
         ),
     ),
     Command(
+        "retire",
+        "Take a key out of service: after grace and quiet, once the key that stays is proven and in every place.",
+        (
+            Option(
+                ("subject",),
+                "an access key id, or its last four characters where they are unique",
+                "KEY",
+            ),
+            Option(
+                ("--now",),
+                "take the next step at once: an Active key is switched off, whoever uses it, and an Inactive one is deleted",
+            ),
+            _WHY,
+            _YES,
+            _AS,
+        ),
+    ),
+    Command(
         "rollback",
-        "Revive the predecessor of an open rotation, and hold the user; while it is still Active it only holds.",
+        "Revive the key that leaves in the open rotation, and hold the user; while it is still Active it only holds.",
         (_SUBJECT, _WHY, _YES, _AS),
     ),
     Command(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULTS_NEVER", "merge", "with_defaults"]
 
-DEFAULTS_NEVER = ("name", "users", "provision")
+DEFAULTS_NEVER = ("name", "users", "retire", "provision")
 """What every policy says itself, or no file could be read alone."""
 
 _LISTS = ("freezes", "policies")

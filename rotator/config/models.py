@@ -262,6 +262,17 @@ class PolicySection(Section):
     recovery_period: Duration = Field(
         timedelta(days=14), description="How long the old key stays Inactive and revivable."
     )
+    retire: list[Literal["inactive", "unused", "only"]] = Field(
+        default_factory=list,
+        description="Keys that leave by themselves: `inactive` and `unused` ones beside a key that "
+        "is due, to make room; `only`: unused ones whatever else the user has, the last one too, "
+        "and so not beside `provision`. Not in `defaults`.",
+    )
+    unused_after: Duration = Field(
+        timedelta(days=45),
+        description="Without a use for how long a key counts as unused, and its successor need "
+        "not be seen in use.",
+    )
     provision: bool = Field(
         default=False,
         description="Whether a user without keys gets a first one. Not in `defaults`.",
@@ -376,7 +387,7 @@ class Root(Section):
         {},
         description=(
             "Fields that every policy has unless it gives its own; `limits` are merged field by "
-            "field. May not hold `name`, `users`, `provision`."
+            "field. May not hold `name`, `users`, `retire`, `provision`."
         ),
     )
     policies: list[PolicySection] = Field(description="At least one.")

@@ -82,6 +82,8 @@ def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
         quiet_period=fields.quiet_period,
         require_first_use=fields.require_first_use,
         recovery_period=fields.recovery_period,
+        retire=_retire(node, fields, faults),
+        unused_after=fields.unused_after,
         provision=fields.provision,
         limits=_limits(fields.limits),
         sinks=_sinks(node, around, faults, one_account=len(accounts) == 1),
@@ -106,6 +108,18 @@ def _accounts(
                 faults.add(item.mark, f"{shown(item)} is named twice")
             seen.add(item.value)
     return tuple(fields.accounts if fields.accounts is not None else known)
+
+
+def _retire(node: Fields, fields: PolicySection, faults: Faults) -> frozenset[str]:
+    """Which keys leave by themselves; a user is not to be left without a key, and given one."""
+    given = node.get("retire")
+    if given is not None and "only" in fields.retire and fields.provision:
+        faults.add(
+            given.mark,
+            "`retire: [only]` leaves users without a key, and `provision: true` gives them one:"
+            " say one of them",
+        )
+    return frozenset(fields.retire)
 
 
 def _refuse_empty_selectors(node: Fields, faults: Faults) -> None:

@@ -124,8 +124,12 @@ _THE_SWEEP = {
 _THE_ROTATION = {
     Event.ROTATION_BEGUN: Spec(
         INFO,
-        ("kind", "reason", "message", "predecessor", "leaver", "title", "places", "order_id"),
-        "A rotation is on record and its places are claimed. Nothing has been changed in AWS yet.",
+        (
+            *("kind", "reason", "message", "predecessor", "successor", "leaver", "title"),
+            *("places", "order_id"),
+        ),
+        "A rotation is on record and its places are claimed, or a key of an open one got the title "
+        "by which it leaves. Nothing has been changed in AWS yet.",
     ),
     Event.ROTATION_DELIVERED: Spec(
         INFO,

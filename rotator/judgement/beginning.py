@@ -8,6 +8,7 @@ from rotator.judgement import doors
 from rotator.judgement.calendar import opens_at
 from rotator.judgement.leaving import quiet_at
 from rotator.judgement.presence import served
+from rotator.judgement.retiring import candidates, retiring
 from rotator.judgement.stops import place_stop, user_stop
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
@@ -53,6 +54,8 @@ def begin(case: Case) -> Action:
     if not isinstance(case.selection, Selected):
         return Wait(Reason.NOT_DUE, "no policy selects this user")
     due = due_key(case)
+    if leave := retiring(case, due):
+        return leave
     if due is None:
         if not wants_first_key(case):
             return _not_due(case)
@@ -124,8 +127,9 @@ def is_curious(case: Case) -> bool:
         return True
     if case.listed_at is None:
         return False
-    asked = any(order.verb is Verb.ROTATE for order in case.orders)
-    return asked or due_key(case) is not None or wants_first_key(case)
+    asked = any(order.verb in {Verb.ROTATE, Verb.RETIRE} for order in case.orders)
+    due = due_key(case)
+    return asked or due is not None or wants_first_key(case) or bool(candidates(case, due))
 
 
 def no_slot(case: Case, due: AccessKey) -> Stop | None:
@@ -138,7 +142,8 @@ def no_slot(case: Case, due: AccessKey) -> Stop | None:
     return Stop(
         Reason.FOREIGN_KEY,
         f"{due.key_id} is due, but both slots are taken and only a deletion frees one: {keys}."
-        f" Delete the key that nobody needs in IAM, and rotation goes on by itself",
+        " Say which of them goes with `rotator retire KEY --reason …` (--now: at once, whoever uses"
+        " it), and rotation goes on by itself",
     )
 
 

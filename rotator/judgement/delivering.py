@@ -122,17 +122,16 @@ def _holder(case: Case, key_id: str) -> Action | None:
 def _foreign(what: str) -> Stop:
     return Stop(
         Reason.FOREIGN_KEY,
-        f"{what}, so it cannot be told from a person's key. Delete in IAM the key that nobody"
-        " needs, and rotation goes on by itself",
+        f"{what}, so it cannot be told from a person's key. Say which key goes with"
+        " `rotator retire KEY --reason …`, and rotation goes on by itself",
     )
 
 
 def is_owed(case: Case) -> bool:
-    """Whether a successor was issued that still has to reach its places."""
+    """Whether a key was issued, or is the one that stays, that still has to reach its places."""
     rotation = case.rotation
     return (
         rotation is not None
-        and rotation.kind is not Kind.LEAVE
         and rotation.successor is not None
         and (rotation.proven_at is None or rotation.delivered_at is None or bool(lacking(case)))
     )
@@ -166,7 +165,7 @@ def deliver(case: Case) -> Deliver | Stop | Wait | None:
         todo = ["" if rotation.proven_at else "prove it", _put(ready)]
         return Deliver(
             Reason.ISSUED,
-            f"{rotation.successor} is issued: {', then '.join(filter(None, todo))}",
+            f"{rotation.successor} {_why_put(case)}: {', then '.join(filter(None, todo))}",
             places=ready,
         )
     stop = next((verdict for verdict in obstacles if isinstance(verdict, Stop)), None)
@@ -188,6 +187,8 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
         return None
     key_id = case.open.successor
     assert key_id is not None
+    if case.open.issued_at is None:
+        return _heir_out_of_reach(case, key_id)
     place = next((p for p in our_places(case) if may_have(p, key_id, case)), None)
     if place is not None:
         unnamed = standing_stop(case) if place.sink_id is None else None
@@ -212,6 +213,24 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
         f"{key_id} {why}, and no place has it",
         key_id=key_id,
         title=Title.UNDELIVERED,
+    )
+
+
+def _heir_out_of_reach(case: Case, key_id: str) -> Stop | Wait:
+    """The key that stays is no key of ours: it is not given up, and nobody leaves for it."""
+    unread = next((p for p in our_places(case) if p.readable and may_have(p, key_id, case)), None)
+    if unread is not None and not heir_is_dead(case):
+        return Wait(
+            Reason.SINK,
+            f"{key_id} stays, and is proven with what {unread.place} serves, which cannot be read",
+            case.now + case.timing.settle,
+        )
+    dead = heir_is_dead(case)
+    state = "is not Active any more" if dead else "no place serves it"
+    return Stop(
+        Reason.SUCCESSOR_GONE if dead else Reason.SINK_CONFLICT,
+        f"{key_id} was to stay, and {state}:"
+        f" end this with `rotator close {case.user} --reason …`; {case.open.leaving} stays too",
     )
 
 
@@ -245,6 +264,10 @@ def _nowhere(case: Case) -> Stop | Wait | None:
     return standing_stop(case) or Wait(
         Reason.SINK, "no place is known that the successor could be put to"
     )
+
+
+def _why_put(case: Case) -> str:
+    return "is issued" if case.open.issued_at is not None else "stays"
 
 
 def _put(places: tuple[Place, ...]) -> str:

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement.calendar import opens_at
 from rotator.judgement.wording import moment, span
-from rotator.model import Deactivate, DoorName, Issue, Reason, Shut
+from rotator.model import Deactivate, Delete, DoorName, Issue, Leave, Reason, Scope, Shut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from rotator.model import Case, Delete
+    from rotator.model import Case
 
 __all__ = [
     "ALL",
     "BEGINNING",
     "FEW",
+    "LATER_HOLD",
     "NONE",
+    "OPENING",
     "REQUESTED",
     "Gate",
     "GateEntry",
@@ -47,6 +49,19 @@ def _hold(case: Case, _door: DoorName) -> Gate | None:
     return Gate(
         Reason.HOLD, f"held by {hold.by} since {moment(hold.since)}{until}{why}", hold.until
     )
+
+
+def _later_hold(case: Case, door: DoorName) -> Gate | None:
+    """A hold on the user that is younger than the order is a person's later word.
+
+    Such is the hold that goes with a rollback, or with a key that somebody switched on again.
+    """
+    hold, titled_at = case.hold, case.open.titled_at
+    if hold is None or hold.scope is not Scope.USER or titled_at is None:
+        return None
+    if (hold.said_again_at or hold.since) < titled_at:
+        return None
+    return _hold(case, door)
 
 
 def _observe(case: Case, _door: DoorName) -> Gate | None:
@@ -97,6 +112,9 @@ def _approval(case: Case, door: DoorName) -> Gate | None:
     return Gate(Reason.APPROVAL, f"the policy asks for a person's approval before {door}")
 
 
+Behind = Issue | Leave | Deactivate | Delete
+"""What stands behind a door."""
+
 GateEntry = tuple[Reason, "Callable[[Case, DoorName], Gate | None]"]
 
 BEGINNING: tuple[GateEntry, ...] = (
@@ -118,8 +136,14 @@ FEW = tuple(gate for gate in BEGINNING if gate[0] in {Reason.HOLD, Reason.AGREED
 REQUESTED = FEW
 """The gates before a beginning that a person asked for."""
 
+LATER_HOLD: tuple[GateEntry, ...] = ((Reason.HOLD, _later_hold),)
+"""Of a key in the wrong hands: no gate but a hold that somebody put on this user afterwards."""
+
 NONE: tuple[GateEntry, ...] = ()
-"""No gate: a key that is known to be in the wrong hands."""
+"""No gate: what replaces a key in the wrong hands."""
+
+OPENING = tuple(gate for gate in BEGINNING if gate[0] not in {Reason.LIMIT, Reason.APPROVAL})
+"""The gates before a policy lets a key leave: those of each step follow at its own door."""
 
 
 def shut_gates(case: Case, gates: tuple[GateEntry, ...], door_name: DoorName) -> Iterator[Gate]:
@@ -130,17 +154,15 @@ def shut_gates(case: Case, gates: tuple[GateEntry, ...], door_name: DoorName) ->
             yield gate
 
 
-def door(
-    case: Case, action: Issue | Deactivate | Delete, gates: tuple[GateEntry, ...]
-) -> Issue | Deactivate | Delete | Shut:
+def door(case: Case, action: Behind, gates: tuple[GateEntry, ...]) -> Behind | Shut:
     """The action itself where its door is open, else the action behind its first shut gate."""
     for gate in shut_gates(case, gates, door_of(action)):
         return Shut(gate.reason, gate.message, behind=action, until=gate.until)
     return action
 
 
-def door_of(action: Issue | Deactivate | Delete) -> DoorName:
-    """Which door an action goes through."""
+def door_of(action: Behind) -> DoorName:
+    """Which door an action goes through; a key begins to leave by that of its deactivation."""
     if isinstance(action, Issue):
         return DoorName.ISSUE
-    return DoorName.DEACTIVATE if isinstance(action, Deactivate) else DoorName.DELETE
+    return DoorName.DELETE if isinstance(action, Delete) else DoorName.DEACTIVATE

@@ -13,7 +13,15 @@ from rotator.judgement.beginning import begin, vanished
 from rotator.judgement.delivering import deliver, lost_secret, unanswered_create
 from rotator.judgement.doubt import hard_doubt, soft_doubt
 from rotator.judgement.late import late_evidence
-from rotator.judgement.leaving import may_go, patient, rested, rule_of, stays
+from rotator.judgement.leaving import (
+    heir_serves,
+    is_waived,
+    may_go,
+    patient,
+    rested,
+    rule_of,
+    stays,
+)
 from rotator.judgement.noticing import noticed, user_gone
 from rotator.judgement.orders import ordered
 from rotator.judgement.stops import standing_stop
@@ -48,6 +56,7 @@ def judge(case: Case) -> Action:
         or ordered(case)  # what a person said, or a sentence why not
         or late_evidence(case)  # revive what we switched off; then a hold or a stop        P1
         or _without_rotation(case)  # one is due, and may begin; or wait
+        or _at_once(case)  # P1 is waived for a key that a person named: off before all else
         or unanswered_create(case)  # nothing issued: close; one key, provably ours: orphan
         or deliver(case)  # prove, then put where it is lacking; no door stops this         P1
         or lost_secret(case)  # the secret died: undelivered, if no place may have it       P1
@@ -58,6 +67,14 @@ def judge(case: Case) -> Action:
 
 def _without_rotation(case: Case) -> Action | None:
     return begin(case) if case.rotation is None else None
+
+
+def _at_once(case: Case) -> Action | None:
+    """A key goes before anything that is owed, where a word says so and it can still sign."""
+    leaver = case.key(case.open.leaving)
+    if not is_waived(case.open) or leaver is None or not leaver.is_active:
+        return None
+    return _leave(case)
 
 
 def _over(case: Case) -> Close | Wait | None:
@@ -81,7 +98,8 @@ def _leave(case: Case) -> Action:
     leaver = case.key(rotation.leaving)
     assert leaver is not None
     rule = rule_of(rotation)
-    gates = rule.gates if rule else doors.ALL
+    assert rule is not None
+    gates = rule.gates
     stop = standing_stop(case) if gates is doors.ALL else None
     if stop is not None:
         return stop
@@ -106,7 +124,7 @@ def _deactivate(case: Case, leaver: AccessKey) -> Deactivate:
     assert title is not None
     evidence = {key.key_id: key.last_use for key in case.listed}
     why = [used(leaver.last_use, case.now)]
-    if rotation.successor is not None:
+    if heir_serves(case):
         why.append(f"every place serves {rotation.successor}")
     reason = Reason.GRACE_OVER if title is Title.PREDECESSOR else Reason(title.value)
     return Deactivate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotator.judgement.leaving import heir_is_dead, is_waived, rule_of
+from rotator.judgement.leaving import by_word, heir_is_dead, is_unused, is_waived, rule_of
 from rotator.judgement.presence import our_places, served, written_by_another
 from rotator.judgement.wording import moment, used
 from rotator.model import (
@@ -19,6 +19,7 @@ from rotator.model import (
     Title,
     Unreadable,
     UsedAt,
+    UseUnknown,
 )
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
     if rotation.right is None:
         return _successor_gone(case, rotation)
     rule = rule_of(rotation)
-    if rule is None or not rule.late or is_waived(rotation):
+    if rule is None or not rule.late or by_word(rotation):
         return None
     return (
         _successor_gone(case, rotation)
         or _used_after_all(case, rotation)
+        or _not_unused(case, rotation)
         or _drifted(case, rotation)
     )
 
@@ -88,7 +90,8 @@ def _used_after_all(case: Case, rotation: Rotation) -> Reactivate | None:
     leaver = case.key(rotation.leaving)
     if leaver is None or not _we_switched_off(case, rotation, leaver):
         return None
-    reader = next((p for p in our_places(case) if served(p) == leaver.key_id), None)
+    places = () if is_waived(rotation) else our_places(case)
+    reader = next((p for p in places if served(p) == leaver.key_id), None)
     if reader is not None:
         why = f"{reader.place} serves {leaver.key_id} again"
     elif _later(leaver, rotation):
@@ -100,6 +103,20 @@ def _used_after_all(case: Case, rotation: Rotation) -> Reactivate | None:
         f"{why}: it is revived, and the user is held until `rotator release {case.user}`",
         key_id=leaver.key_id,
         hold=Reason.USED_AFTER_ALL,
+    )
+
+
+def _not_unused(case: Case, rotation: Rotation) -> Close | None:
+    """What was to go for want of use is used again before it was switched off: it stays."""
+    leaver = case.key(rotation.leaving)
+    if rotation.right is not Title.UNUSED or leaver is None or not leaver.is_active:
+        return None
+    if isinstance(leaver.last_use, UseUnknown) or is_unused(case, leaver):
+        return None
+    return Close(
+        Reason.SUPERSEDED,
+        f"{leaver.key_id} was {used(leaver.last_use, case.now)}: it is not unused, and stays",
+        outcome=Outcome.SUPERSEDED,
     )
 
 

@@ -15,6 +15,8 @@ from rotator.judgement import doors
 from rotator.judgement.presence import has, may_have, our_places
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
+    KeyStatus,
+    Kind,
     Reason,
     Title,
     Unreadable,
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TITLES",
+    "by_word",
     "heir_is_dead",
     "heir_serves",
     "in_use_by_us",
+    "is_unused",
     "is_waived",
     "may_go",
     "patient",
@@ -42,6 +46,7 @@ __all__ = [
     "rule_of",
     "stays",
     "title_of",
+    "used_at",
 ]
 
 
@@ -50,22 +55,34 @@ class Rule:
     """What one title asks for.
 
     Attributes:
-        heir: a key that is Active, proven and in every place must stand in for the leaver.
-        grace, quiet, first_use: what is waited for before it is switched off.
+        heir: whether a key that is Active, proven and in every place must stand in for the leaver.
+        grace, quiet, first_use, unused: what is waited for before it is switched off.
         rest: how long it is known Inactive before it is deleted.
         gates: which gates stand before its doors.
         late: late evidence (used after all, its heir gone) brings it back.
-        waivable: a person's word (`--now`, `--contain-first`) waives P1 for it.
+        waivable: a person's word, or `retire: [only]`, waives P1 for it.
+        by_word: a person named this very key: what its use tells decides nothing any more.
     """
 
-    heir: bool = False
+    heir: Callable[[Rotation], bool] = lambda _: False
     grace: bool = False
     quiet: bool = False
     first_use: bool = False
+    unused: bool = False
     rest: Callable[[Case], timedelta] = lambda _: timedelta(0)
     gates: tuple[doors.GateEntry, ...] = doors.FEW
     late: bool = False
     waivable: bool = False
+    by_word: bool = False
+
+
+def _always(_: Rotation) -> bool:
+    return True
+
+
+def _if_one_stays(rotation: Rotation) -> bool:
+    """Whether another key was recorded as the one that stays, or is still to be issued."""
+    return rotation.successor is not None or rotation.kind is not Kind.LEAVE
 
 
 def _recovery(case: Case) -> timedelta:
@@ -76,9 +93,18 @@ def _orphan_age(case: Case) -> timedelta:
     return case.timing.orphan_age
 
 
+def _rest_of_named(case: Case) -> timedelta:
+    """None for a key that was Inactive already when a person said that it goes now."""
+    rotation = case.open
+    leaver = case.key(rotation.leaving)
+    was_off = leaver is not None and (leaver.status_since < (rotation.titled_at or case.now))
+    off = leaver is not None and leaver.status is KeyStatus.INACTIVE
+    return timedelta(0) if rotation.now and was_off and off else case.terms.recovery_period
+
+
 TITLES = {
     Title.PREDECESSOR: Rule(
-        heir=True,
+        heir=_always,
         grace=True,
         quiet=True,
         first_use=True,
@@ -86,8 +112,24 @@ TITLES = {
         gates=doors.ALL,
         late=True,
     ),
+    Title.COMPROMISED: Rule(
+        heir=_if_one_stays,
+        rest=_recovery,
+        gates=doors.LATER_HOLD,
+        waivable=True,
+        by_word=True,
+    ),
     Title.ORPHAN: Rule(rest=_orphan_age),
     Title.UNDELIVERED: Rule(),
+    Title.UNUSED: Rule(unused=True, rest=_recovery, gates=doors.ALL, late=True, waivable=True),
+    Title.NAMED: Rule(
+        heir=_if_one_stays,
+        grace=True,
+        quiet=True,
+        rest=_rest_of_named,
+        late=True,
+        waivable=True,
+    ),
 }
 """The titles by which a key may leave; each asks for what it took to lose no key by it."""
 
@@ -101,7 +143,7 @@ def title_of(case: Case, key: AccessKey) -> Title | None:
 
 
 def rule_of(rotation: Rotation) -> Rule | None:
-    """What the title of an open rotation asks for; None where it has none, or an unknown one."""
+    """What the title of an open rotation asks for; None where nobody leaves in it."""
     return TITLES.get(rotation.right) if rotation.right else None
 
 
@@ -113,15 +155,26 @@ def may_go(case: Case, key: AccessKey) -> bool:
         is_waived(case.open)
         or (
             not any(may_have(place, key.key_id, case) for place in our_places(case))
-            and (not rule.heir or heir_serves(case))
+            and (not rule.heir(case.open) or heir_serves(case))
         )
     )
 
 
 def is_waived(rotation: Rotation) -> bool:
-    """Whether a person's word waived P1, for a title that a person's word gave."""
+    """Whether P1 is waived for the leaver, by a word that its title takes."""
     rule = rule_of(rotation)
     return rotation.now and rule is not None and rule.waivable
+
+
+def by_word(rotation: Rotation) -> bool:
+    """Whether a person's word about this very key outweighs what its use tells.
+
+    So for a key that leaked, and for one that a person wants gone now; what a policy's `only`
+    waives is P1, and no more.
+    """
+    rule = rule_of(rotation)
+    named_now = rotation.right is Title.NAMED and rotation.now
+    return named_now or (rule is not None and rule.by_word)
 
 
 def heir_serves(case: Case) -> bool:
@@ -156,10 +209,9 @@ def stays(case: Case, key: AccessKey) -> Wait:
     """Why `may_go` says no, as a sentence: the heir first, then the places."""
     rotation, rule = case.open, rule_of(case.open)
     soon = case.now + case.timing.settle
-    if rule is None:
-        return Wait(Reason.HEIR, f"{key.key_id} stays: no known title says that it may go", soon)
+    assert rule is not None
     heir = case.key(rotation.successor)
-    if rule.heir and (heir is None or not heir.is_active or rotation.proven_at is None):
+    if rule.heir(rotation) and (heir is None or not heir.is_active or rotation.proven_at is None):
         return Wait(
             Reason.HEIR,
             f"{key.key_id} stays: its successor {rotation.successor} is not listed as Active and"
@@ -180,11 +232,15 @@ def patient(case: Case, key: AccessKey) -> Wait | None:
     """What the title still waits for before the key is switched off; None: for nothing."""
     title = title_of(case, key)
     assert title is not None
-    rule = TITLES[title]
+    rule, rotation = TITLES[title], case.open
+    if by_word(rotation):
+        return None if rotation.now else _ours(case, key)
     return (
         (_grace(case, key) if rule.grace else None)
         or _unknown_use(case, key)
+        or _ours(case, key)
         or (_quiet(case, key) if rule.quiet else None)
+        or (_unused(case, key) if rule.unused else None)
         or (_first_use(case, key) if rule.first_use else None)
     )
 
@@ -196,14 +252,20 @@ def rested(case: Case, key: AccessKey) -> Wait | None:
     assert title is not None
     off_at = max(key.status_since, rotation.deactivated_at or key.status_since)
     since, rest = max(off_at, rotation.blocked_at or off_at), TITLES[title].rest(case)
-    if isinstance(key.last_use, UsedAt) and key.last_use.at > off_at + case.timing.settle:
+    if rest == timedelta(0) and by_word(rotation):
+        return None
+    if (
+        not by_word(rotation)
+        and isinstance(key.last_use, UsedAt)
+        and key.last_use.at > off_at + case.timing.settle
+    ):
         # Somebody had it on in between: it rests anew, and a title that asks for none does so too.
         since, rest = max(since, key.last_use.at), max(rest, case.timing.orphan_age)
     until = since + rest
     if rotation.promised_at is not None and not is_waived(rotation):
         until = max(until, rotation.promised_at)
     if until <= case.now:
-        return _unknown_use(case, key)
+        return None if by_word(rotation) else _unknown_use(case, key)
     reason = Reason.ORPHAN_AGE if title is Title.ORPHAN else Reason.RECOVERY
     return Wait(
         reason,
@@ -215,15 +277,16 @@ def rested(case: Case, key: AccessKey) -> Wait | None:
 
 def _grace(case: Case, key: AccessKey) -> Wait | None:
     rotation, policy = case.open, case.terms
-    assert rotation.delivered_at is not None
     put_at = (place.delivered_at for place in our_places(case))
-    start = max([rotation.delivered_at, *filter(None, put_at)])
+    start = max(filter(None, [rotation.titled_at, rotation.delivered_at, *put_at]))
     until = _clock(case, key, start) + policy.grace_period
     if until <= case.now:
         return None
+    since = "named" if rotation.title is Title.NAMED else "delivered"
+    stays = f"{rotation.successor} is delivered" if since == "delivered" else "named"
     return Wait(
         Reason.GRACE,
-        f"both keys work: {rotation.successor} is delivered since {moment(start)}, and"
+        f"both keys work: {stays} since {moment(start)}, and"
         f" {key.key_id} stays Active until {moment(until)} at least (grace_period"
         f" {span(policy.grace_period)})",
         until,
@@ -232,12 +295,6 @@ def _grace(case: Case, key: AccessKey) -> Wait | None:
 
 def _quiet(case: Case, key: AccessKey) -> Wait | None:
     policy = case.terms
-    if in_use_by_us(case, key):
-        return Wait(
-            Reason.NOT_QUIET,
-            f"{key.key_id} is in use now: a live replica of rotator signs its calls with it",
-            case.now + policy.quiet_period,
-        )
     until = quiet_at(case, key)
     if until <= case.now:
         return None
@@ -249,10 +306,44 @@ def _quiet(case: Case, key: AccessKey) -> Wait | None:
     )
 
 
+def _ours(case: Case, key: AccessKey) -> Wait | None:
+    """A key with which a live replica signs its calls is in use now: it is our own hand."""
+    if not in_use_by_us(case, key):
+        return None
+    return Wait(
+        Reason.NOT_QUIET,
+        f"{key.key_id} is in use now: a live replica of rotator signs its calls with it",
+        case.now + case.timing.settle,
+    )
+
+
+def _unused(case: Case, key: AccessKey) -> Wait | None:
+    if is_unused(case, key):
+        return None
+    unused_after = case.terms.unused_after
+    return Wait(
+        Reason.NOT_QUIET,
+        f"{key.key_id} was {used(key.last_use, case.now)}, which is within unused_after"
+        f" {span(unused_after)}",
+        used_at(key) + unused_after,
+    )
+
+
+def used_at(key: AccessKey) -> datetime:
+    """When a key was last used; one that never was counts from its creation."""
+    return key.last_use.at if isinstance(key.last_use, UsedAt) else key.created_at
+
+
+def is_unused(case: Case, key: AccessKey) -> bool:
+    """Whether nobody, as far as is known, has used the key for `unused_after`."""
+    known = not isinstance(key.last_use, UseUnknown) and not in_use_by_us(case, key)
+    return known and used_at(key) + case.terms.unused_after <= case.now
+
+
 def quiet_at(case: Case, key: AccessKey) -> datetime:
     """When a key will have been quiet for long enough, if it is not used again."""
-    last = key.last_use.at if isinstance(key.last_use, UsedAt) else key.created_at
-    return _clock(case, key, last) + case.terms.quiet_period + case.timing.last_used_lag
+    settled = case.terms.quiet_period + case.timing.last_used_lag
+    return _clock(case, key, used_at(key)) + settled
 
 
 def in_use_by_us(case: Case, key: AccessKey) -> bool:
@@ -264,7 +355,7 @@ def _first_use(case: Case, key: AccessKey) -> Wait | None:
     rotation, policy = case.open, case.terms
     heir = case.key(rotation.successor)
     assert heir is not None
-    if not policy.require_first_use or _long_unused(case, key) or in_use_by_us(case, heir):
+    if not policy.require_first_use or is_unused(case, key) or in_use_by_us(case, heir):
         return None
     if unknown := _unknown_use(case, heir):
         return unknown
@@ -276,11 +367,6 @@ def _first_use(case: Case, key: AccessKey) -> Wait | None:
         f"nobody has been seen using {heir.key_id} yet (but for our own proof at"
         f" {moment(own_use_at)}), so {key.key_id} stays: is each consumer reading the new key?",
     )
-
-
-def _long_unused(case: Case, key: AccessKey) -> bool:
-    last = key.last_use.at if isinstance(key.last_use, UsedAt) else key.created_at
-    return last + case.terms.unused_after <= case.now
 
 
 def _unknown_use(case: Case, key: AccessKey) -> Wait | None:

@@ -15,7 +15,6 @@ from rotator.model import (
     Departed,
     HandedOver,
     KeyStatus,
-    Kind,
     Outcome,
     PlaceReached,
     Reason,
@@ -100,7 +99,7 @@ def _delivered(case: Case) -> Record | None:
     rotation = case.open
     if case.place_problem is not None or case.doubts:
         return None
-    if rotation.kind is Kind.LEAVE or rotation.successor is None or rotation.delivered_at:
+    if rotation.successor is None or rotation.delivered_at:
         return None
     if rotation.proven_at is None or lacking(case) or not named(case):
         return None
@@ -115,7 +114,7 @@ def _switched_off(case: Case) -> Record | None:
         return None
     if leaver.status is not KeyStatus.INACTIVE or not leaver.is_listed or case.listed_at is None:
         return None
-    if rule.heir and rotation.delivered_at is None:
+    if rule.heir(rotation) and not rule.by_word and rotation.delivered_at is None:
         return None
     return Record(
         Reason.SEEN,

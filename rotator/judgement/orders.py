@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
 from rotator.judgement.beginning import ready
+from rotator.judgement.leaked import contain_or_replace
+from rotator.judgement.naming import retire
 from rotator.judgement.wording import span
 from rotator.model import (
     KEYS_MAX,
@@ -18,6 +20,7 @@ from rotator.model import (
     Reason,
     Selected,
     Stop,
+    Title,
     Verb,
 )
 
@@ -38,8 +41,12 @@ def ordered(case: Case) -> Action | None:
 
 def _obeyed(case: Case, order: Order) -> Action | None:
     match order.verb:
+        case Verb.ROTATE if order.compromised:
+            return contain_or_replace(case, order)
         case Verb.ROTATE:
             return _rotate(case, order)
+        case Verb.RETIRE:
+            return retire(case, order)
         case Verb.ROLLBACK:
             return _rollback(case, order)
         case Verb.CLOSE:
@@ -65,8 +72,6 @@ def _rotate(case: Case, order: Order) -> Action | None:
 def _why_not_rotate(case: Case, order: Order) -> Obey | None:
     """What a person must do first, where a rotation cannot be begun."""
     rotation = case.rotation
-    if order.compromised or order.contain_first:
-        return _refuse(order, "this version knows no `--compromised`: nothing was done")
     if rotation is not None:
         return _refuse(
             order,
@@ -84,7 +89,9 @@ def _why_not_rotate(case: Case, order: Order) -> Obey | None:
     if len(case.listed) >= KEYS_MAX:
         keys = ", ".join(f"{key.key_id} ({key.status})" for key in case.listed)
         return _refuse(
-            order, f"both slots are taken: {keys}. Delete in IAM the key that nobody needs first"
+            order,
+            f"both slots are taken: {keys}. First say which of them goes, with"
+            " `rotator retire KEY --reason …`",
         )
     if not case.places:
         return _refuse(order, "the policy names no sink that a new key could be delivered to")
@@ -110,12 +117,17 @@ def _begin(case: Case, order: Order) -> Action:
 
 def _rollback(case: Case, order: Order) -> Action:
     rotation = case.rotation
-    leaver = case.key(rotation.predecessor) if rotation else None
-    if rotation is None or rotation.predecessor is None:
-        return _refuse(order, "no rotation is open that replaces a key: nothing to roll back")
+    if rotation is None or rotation.leaving is None or rotation.right in _OURS:
+        return _refuse(order, "no rotation is open in which a key leaves: nothing to roll back")
+    leaver = case.key(rotation.leaving)
     if leaver is None or not leaver.is_listed:
         return _refuse(
-            order, f"{rotation.predecessor} was deleted, and a deleted key cannot be revived"
+            order, f"{rotation.leaving} was deleted, and a deleted key cannot be revived"
+        )
+    if rotation.right is Title.COMPROMISED and not order.confirmed:
+        return _refuse(
+            order,
+            f"{leaver.key_id} is in the wrong hands, it was said; say `--yes` to let it live",
         )
     if leaver.is_active:
         return Obey(
@@ -133,6 +145,10 @@ def _rollback(case: Case, order: Order) -> Action:
         hold=Reason.REACTIVATED,
         order_id=order.order_id,
     )
+
+
+_OURS = frozenset({Title.ORPHAN, Title.UNDELIVERED})
+"""Titles of keys whose secret nobody has: nobody can want them back."""
 
 
 def _close(case: Case, order: Order) -> Action:

@@ -65,7 +65,7 @@ def _quarantined(case: Case) -> Stop | None:
     return Stop(
         Reason.QUARANTINED,
         f"AWS has quarantined this user (seen {moment(since)}): {listing(older)} leaked, says"
-        f" AWS. `rotator rotate {case.user}` replaces the key now",
+        f" AWS. `rotator rotate {older[0]} --compromised` replaces it now and switches it off",
     )
 
 

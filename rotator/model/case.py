@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
+
+from rotator.model.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 
     from rotator.model.iam import AccessKey, LastUse, User
     from rotator.model.places import Failures, Place, PlaceState
-    from rotator.model.policy import DoorName, Freeze, Policy, Timing
+    from rotator.model.policy import DoorName, Freeze, Timing
     from rotator.model.reasons import Reason
     from rotator.model.rotation import (
         Hold,
@@ -41,6 +44,7 @@ __all__ = [
     "Fact",
     "HandedOver",
     "Issue",
+    "Leave",
     "Name",
     "Obey",
     "PlaceReached",
@@ -165,9 +169,11 @@ class Case:
 
     @property
     def terms(self) -> Policy:
-        """The policy whose periods apply, asked only where there is one."""
-        assert self.policy is not None
-        return self.policy
+        """The policy whose periods apply; where there is none, as many as have a default.
+
+        A key that a person named may leave although no policy selects its user.
+        """
+        return self.policy or _NOBODYS
 
     @property
     def listed(self) -> tuple[AccessKey, ...]:
@@ -178,6 +184,10 @@ class Case:
     def active(self) -> tuple[AccessKey, ...]:
         """The listed keys that can sign requests, oldest first."""
         return tuple(key for key in self.keys if key.is_active)
+
+
+_NOBODYS = Policy(name="", include=(), rotate_after=timedelta(days=90))
+"""The documented periods, for the keys of a user whom no policy selects."""
 
 
 class ActionName(StrEnum):
@@ -210,12 +220,41 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Issue(Judged):
-    """Begin a rotation and create its successor."""
+    """Begin a rotation and create its successor.
+
+    `title` is what the predecessor leaves by, where it is more than having been replaced. An open
+    rotation is ended in the same transaction (superseded).
+    """
 
     name = ActionName.ISSUE
     kind: Kind
     predecessor: str | None = None
     order_id: int | None = None
+    title: Title | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave(Judged):
+    """Give a key the title by which it leaves: in the open rotation, or in one that begins so.
+
+    Attributes:
+        heir: the key that must be proven and in every place before the leaver is switched off.
+        now: a person's word, or the policy's `only`, waives P1 for this key.
+        supersedes: the open rotation has nothing to do with this key, and is ended for it.
+    """
+
+    name = ActionName.RECORD
+    key_id: str
+    title: Title
+    heir: str | None = None
+    now: bool = False
+    order_id: int | None = None
+    supersedes: bool = False
+
+    @property
+    def harmed(self) -> str | None:
+        """The key that this is about."""
+        return self.key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,12 +411,13 @@ class Shut(Judged):
     """
 
     name = ActionName.WAIT
-    behind: Issue | Deactivate | Delete
+    behind: Issue | Leave | Deactivate | Delete
     until: datetime | None = None
 
 
 Action = (
     Issue
+    | Leave
     | Deliver
     | Deactivate
     | Reactivate

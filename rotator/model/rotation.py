@@ -120,7 +120,7 @@ class Rotation:
         promised_at: the date of deletion that people were told; never moved forward.
         blocked_at: when a sweep last found this rotation held or stopped.
         titled_at: when the title was given (an order's grace starts here).
-        now: the order said `--now`, or `--contain-first`: P1 is waived for the leaver.
+        now: P1 is waived for the leaver, by `--now`, `--contain-first` or `retire: [only]`.
         order_id: the order that began it.
     """
 
@@ -214,7 +214,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Somebody said stop, or late evidence did; only `release` or its `until` ends it."""
+    """Somebody said stop, or late evidence did; only `release` or its `until` ends it.
+
+    Of several that stand it is the narrowest, and the oldest of these; `said_again_at` is when the
+    youngest of the same scope was given.
+    """
 
     scope: Scope
     since: datetime
@@ -222,3 +226,4 @@ class Hold:
     reason: Reason = Reason.BY_HAND
     message: str = ""
     until: datetime | None = None
+    said_again_at: datetime | None = None

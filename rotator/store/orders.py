@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, exists, insert, or_, select, update
@@ -170,11 +170,14 @@ class Orders(Part):
             select(orders)
             .where(_in_force(self._database.clock()), concerns)
             .order_by(narrowness, orders.c.order_id)
-            .limit(1)
         )
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else shapes.hold(row)
+            rows = connection.execute(query).all()
+        if not rows:
+            return None
+        hold = shapes.hold(rows[0])
+        again = [row.given_at for row in rows[1:] if row.scope == rows[0].scope]
+        return replace(hold, said_again_at=max(again, default=None))
 
     def _tell(
         self, connection: Connection, order: Order, detail: str, about: dict[str, str]

@@ -12,7 +12,6 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rotator.judgement import leaving
 from rotator.model import Title
 from tests.judgement import (
     test_delivering,
@@ -153,9 +152,8 @@ def _holds(name: str, function: Callable[..., object], values: tuple[object, ...
     return not isinstance(answer, str) and bare(answer) == values[1]  # type: ignore[arg-type] # an action
 
 
-def by_a_waived_world(may_go: Callable[..., object], titles: dict[Title, object]) -> str | None:
+def by_a_waived_world(may_go: Callable[..., object]) -> str | None:
     """The table of waivers, for a title whose order may waive P1."""
-    titles[Title.NAMED] = leaving.Rule(heir=True, waivable=True)
     for now in (True, False):
         world = a_case(
             old_key(),

@@ -65,7 +65,7 @@ from tests.judgement.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rotator.model import AccessKey, Action, PlaceState, Rotation
+    from rotator.model import AccessKey, Action, Hold, PlaceState, Rotation
 
 __all__ = ["Small", "broken", "small_worlds"]
 
@@ -74,6 +74,19 @@ LONG = 40 * DAY
 
 EVIDENCE = {OLD: used(60 * DAY), NEW: NEVER}
 OFF = {"deactivated_at": ago(20 * DAY), "evidence": EVIDENCE}
+LEAKED: Mapping[str, Any] = {
+    "leaver": OLD,
+    "title": Title.COMPROMISED,
+    "titled_at": ago(LONG),
+    "order_id": 7,
+}
+STAYS: Mapping[str, Any] = {
+    "titled_at": ago(LONG),
+    "successor": NEW,
+    "own_use_at": ago(LONG),
+    "proven_at": ago(LONG),
+    "delivered_at": ago(LONG),
+}
 
 ROTATIONS: Mapping[str, Rotation | None] = {
     "nothing open": None,
@@ -90,8 +103,22 @@ ROTATIONS: Mapping[str, Rotation | None] = {
     "orphan off": leaving(Title.ORPHAN, NEW, LONG, **OFF),
     "undelivered": leaving(Title.UNDELIVERED, NEW, LONG),
     "undelivered off": leaving(Title.UNDELIVERED, NEW, LONG, **OFF),
-    "title of a newer release": leaving(Title.COMPROMISED, NEW, LONG),
     "waived by nobody's title": leaving(Title.UNDELIVERED, NEW, LONG, now=True),
+    "compromised, being replaced": delivered(LONG, **LEAKED),
+    "compromised, create unanswered": a_rotation(LONG, **LEAKED),
+    "compromised, without an heir": leaving(Title.COMPROMISED, OLD, LONG, titled_at=ago(LONG)),
+    "contained first": issued(LONG, **LEAKED, now=True),
+    "contained first, rests": delivered(LONG, **LEAKED, now=True, **OFF),
+    "leaked after the hold": delivered(LONG, **{**LEAKED, "titled_at": ago(MINUTE)}),
+    "named, another stays": leaving(Title.NAMED, OLD, LONG, **STAYS),
+    "named, nobody proven": leaving(Title.NAMED, OLD, LONG, titled_at=ago(LONG), successor=NEW),
+    "named, switched off by us": leaving(Title.NAMED, OLD, LONG, **STAYS, **OFF),
+    "named alone": leaving(Title.NAMED, OLD, LONG, titled_at=ago(LONG)),
+    "named now": leaving(Title.NAMED, OLD, LONG, titled_at=ago(LONG), now=True),
+    "named now, when it was off": leaving(Title.NAMED, OLD, LONG, titled_at=ago(HOUR), now=True),
+    "unused": leaving(Title.UNUSED, OLD, LONG, titled_at=ago(LONG)),
+    "unused, switched off by us": leaving(Title.UNUSED, OLD, LONG, titled_at=ago(LONG), **OFF),
+    "unused, the only one": leaving(Title.UNUSED, OLD, LONG, titled_at=ago(LONG), now=True),
 }
 
 
@@ -237,23 +264,48 @@ def _broken_by_harm(case: Case, action: Deactivate | Delete) -> str | None:
     key, rotation = case.key(action.key_id), case.rotation
     if key is None or rotation is None or not _is_titled(rotation, key.key_id):
         return "P2: harms a key without a title on record"
-    if case.hold is not None:
+    if case.hold is not None and not _leaked_since(case.hold, rotation):
         return "harms while held"
-    if isinstance(key.last_use, UseUnknown):
+    if isinstance(key.last_use, UseUnknown) and not _by_word(rotation):
         return "P6: harms a key whose last use is not known"
-    if _read_by_any(case, key.key_id):
-        return "P1: harms a key that a place may have"
-    if rotation.title is None and not _heir_stands_in(case, rotation):
-        return "P1: harms a predecessor whose heir is not Active, proven and everywhere"
+    if not _waived(rotation) and (why := _broken_for_readers(case, key, rotation)):
+        return why
     if isinstance(action, Delete):
         return _broken_by_death(key, rotation)
-    return _broken_by_haste(case, key, rotation) if rotation.title is None else None
+    return _broken_by_haste(case, key, rotation)
+
+
+def _broken_for_readers(case: Case, key: AccessKey, rotation: Rotation) -> str | None:
+    if _read_by_any(case, key.key_id):
+        return "P1: harms a key that a place may have"
+    if _owes_an_heir(rotation) and not _heir_stands_in(case, rotation):
+        return "P1: harms a key whose heir is not Active, proven and everywhere"
+    return None
 
 
 def _is_titled(rotation: Rotation, key_id: str) -> bool:
-    if rotation.title is None:
-        return key_id == rotation.predecessor
-    return rotation.title in {Title.ORPHAN, Title.UNDELIVERED} and key_id == rotation.leaver
+    return key_id == (rotation.predecessor if rotation.title is None else rotation.leaver)
+
+
+def _leaked_since(hold: Hold, rotation: Rotation) -> bool:
+    """Whether a person said later than the hold that the key is in the wrong hands."""
+    leaked_at = rotation.titled_at if rotation.title is Title.COMPROMISED else None
+    return leaked_at is not None and leaked_at > hold.since
+
+
+def _waived(rotation: Rotation) -> bool:
+    return rotation.now and rotation.title in {Title.COMPROMISED, Title.NAMED, Title.UNUSED}
+
+
+def _by_word(rotation: Rotation) -> bool:
+    named_now = rotation.title is Title.NAMED and rotation.now
+    return named_now or rotation.title is Title.COMPROMISED
+
+
+def _owes_an_heir(rotation: Rotation) -> bool:
+    if rotation.title in {Title.COMPROMISED, Title.NAMED}:
+        return rotation.successor is not None or rotation.kind is not Kind.LEAVE
+    return rotation.title is None
 
 
 def _heir_stands_in(case: Case, rotation: Rotation) -> bool:
@@ -275,20 +327,32 @@ def _shows(place: PlaceState, key_id: str | None) -> bool:
 def _broken_by_death(key: AccessKey, rotation: Rotation) -> str | None:
     if key.status is not KeyStatus.INACTIVE:
         return "P3: deletes a key that is not Inactive"
-    rest = {None: POLICY.recovery_period, Title.ORPHAN: 24 * LAG}.get(rotation.title, NOTHING)
+    rest = {Title.UNDELIVERED: NOTHING, Title.ORPHAN: 24 * LAG}.get(
+        rotation.title or Title.PREDECESSOR, POLICY.recovery_period
+    )
+    if rotation.title is Title.NAMED and rotation.now and rotation.titled_at is not None:
+        rest = NOTHING if key.status_since < rotation.titled_at else rest
     off_at = max(key.status_since, rotation.deactivated_at or key.status_since)
     if off_at + rest > NOW:
         return "P3: deletes a key that has not rested"
     late = isinstance(key.last_use, UsedAt) and key.last_use.at > off_at + SETTLE
+    late = late and not _by_word(rotation)
     return "P3: deletes a key that was used while it rested" if late else None
 
 
 def _broken_by_haste(case: Case, key: AccessKey, rotation: Rotation) -> str | None:
-    if rotation.delivered_at is None or rotation.delivered_at + POLICY.grace_period > NOW:
-        return "P1: switches off before grace is over"
     last = key.last_use.at if isinstance(key.last_use, UsedAt) else key.created_at
+    if rotation.title is Title.UNUSED:
+        return "unused, and yet used" if last + POLICY.unused_after > NOW else None
+    if rotation.title not in {None, Title.NAMED} or _by_word(rotation):
+        return None
+    since = rotation.titled_at or rotation.delivered_at
+    if since is None or since + POLICY.grace_period > NOW:
+        return "P1: switches off before grace is over"
     if last + POLICY.quiet_period + LAG > NOW:
         return "P1: switches off a key that is in use"
+    if rotation.title is Title.NAMED:
+        return None
     heir = case.key(rotation.successor)
     proof = rotation.own_use_at or rotation.begun_at
     use = heir.last_use if heir else NEVER

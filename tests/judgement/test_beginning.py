@@ -183,8 +183,8 @@ def test_a_taken_slot_is_told_with_what_each_key_does() -> None:
     assert judge(world).message == (
         f"{OLD} is due, but both slots are taken and only a deletion frees one:"
         f" {OLD} (Active, 60 d old, used 1 h ago in s3, eu-north-1, served by file:a and file:b);"
-        f" {NEW} (Inactive, 10 d old, never used). Delete the key that nobody needs in IAM, and"
-        " rotation goes on by itself"
+        f" {NEW} (Inactive, 10 d old, never used). Say which of them goes with `rotator retire KEY"
+        " --reason …` (--now: at once, whoever uses it), and rotation goes on by itself"
     )
 
 

@@ -307,13 +307,6 @@ def test_a_sentence_has_the_figures_of_the_case(world: Case, expected: str) -> N
     assert expected == judge(world).message
 
 
-def test_a_title_that_is_not_known_keeps_its_key() -> None:
-    """A row of a newer release harms nothing in the hands of this one."""
-    world = an_undelivered(rotation=leaving(Title.COMPROMISED))
-
-    assert bare(judge(world)) == Wait(Reason.HEIR, "", NOW + SETTLE)
-
-
 def test_a_whole_life_in_the_order_of_the_step_table() -> None:
     """From a due key to its end: one action after another, each from what is on record."""
     keys = (a_key(age=60 * DAY, last_use=used(HOUR)), a_key(NEW, HOUR))

@@ -176,9 +176,12 @@ EVIDENCE = {OLD: used(30 * DAY)}
             id="an undelivered key needs no delivery to rest",
         ),
         pytest.param(
-            an_undelivered(a_key(NEW, 3 * DAY, off=MINUTE), rotation=leaving(Title.COMPROMISED)),
-            None,
-            id="a title that this version does not know",
+            delivering(
+                keys=(a_key(age=60 * DAY, off=MINUTE), a_key(NEW, HOUR)),
+                rotation=issued(HOUR, leaver=OLD, title=Title.COMPROMISED),
+            ),
+            recorded(SwitchedOff(OLD, NOW)),
+            id="one in the wrong hands rests although its successor is not delivered",
         ),
         pytest.param(
             delivering(rotation=delivered(HOUR, kind=Kind.FIRST, predecessor=None)),

@@ -135,7 +135,7 @@ NOTHING = timedelta(0)
         ),
         pytest.param(
             grace(signing_keys=frozenset({OLD})),
-            Wait(Reason.NOT_QUIET, "", NOW + POLICY.quiet_period),
+            Wait(Reason.NOT_QUIET, "", NOW + SETTLE),
             id="a key with which we sign is in use now",
         ),
         pytest.param(

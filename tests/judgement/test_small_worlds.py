@@ -24,12 +24,18 @@ def test_no_small_world_breaks_a_promise() -> None:
     assert failures == []
     assert worlds >= WORLDS_MIN, worlds
     assert sorted(harm) == [
+        ("compromised", "deactivate"),
+        ("compromised", "delete"),
+        ("named", "deactivate"),
+        ("named", "delete"),
         ("orphan", "deactivate"),
         ("orphan", "delete"),
         ("predecessor", "deactivate"),
         ("predecessor", "delete"),
         ("undelivered", "deactivate"),
         ("undelivered", "delete"),
+        ("unused", "deactivate"),
+        ("unused", "delete"),
     ]
 
 

@@ -121,6 +121,8 @@ class Monitor:
             Title.ORPHAN: self.timing.orphan_age,
             Title.UNDELIVERED: timedelta(0),
         }.get(rotation.right or Title.PREDECESSOR, self.policy().recovery_period)
+        if rotation.right is Title.NAMED and rotation.now and rotation.titled_at is not None:
+            rest = timedelta(0) if since <= rotation.titled_at else rest
         if at - since < rest:
             raise Broken(f"P3: {key_id} was deleted after {at - since}, and rests for {rest}")
 

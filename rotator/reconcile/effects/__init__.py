@@ -10,6 +10,7 @@ from rotator.model import (
     Delete,
     Deliver,
     Issue,
+    Leave,
     Name,
     Obey,
     Reactivate,
@@ -20,6 +21,7 @@ from rotator.model import (
 )
 from rotator.reconcile.effects.deliver import deliver
 from rotator.reconcile.effects.issue import issue
+from rotator.reconcile.effects.leave import leave
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.record import close, name, obey, record
 from rotator.reconcile.effects.switch import deactivate, delete, reactivate
@@ -36,6 +38,8 @@ def act(journey: Visit, action: Action) -> Progress:
     match action:
         case Issue():
             return issue(journey, action)
+        case Leave():
+            return leave(journey, action)
         case Deliver():
             return deliver(journey, action)
         case Deactivate():

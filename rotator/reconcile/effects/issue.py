@@ -14,12 +14,14 @@ from rotator.model import (
     JournalOutcome,
     KeyStatus,
     NeverUsed,
+    Outcome,
+    Reason,
     Rotation,
     Step,
 )
+from rotator.reconcile.effects.leave import places_named, supersede
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
-from rotator.store import PlaceRow
 
 if TYPE_CHECKING:
     from rotator.aws.iam import Created
@@ -37,12 +39,15 @@ def issue(journey: Visit, action: Issue) -> Progress:
     except (LimitReached, PlaceTaken, Refused):
         # Another replica was quicker: what is on record now is judged anew.
         return Progress.FAILED
+    if journey.case.rotation is not None:
+        journey.tell_closed(Outcome.SUPERSEDED, Reason.SUPERSEDED, action.message)
     journey.tell(
         Event.ROTATION_BEGUN,
         kind=action.kind.value,
         reason=action.reason,
         message=action.message,
         predecessor=action.predecessor,
+        title=action.title,
         places=[str(place.place) for place in our_places(journey.case)],
         order_id=action.order_id,
     )
@@ -61,23 +66,23 @@ def issue(journey: Visit, action: Issue) -> Progress:
 
 def _begin(journey: Visit, action: Issue) -> Sent:
     """Commit the beginning with its places claimed, and the intent of the request."""
-    case, policy = journey.case, journey.case.terms
+    case = journey.case
+    now = journey.equipment.clock()
     rotation = Rotation(
         rotation_id=uuid4().hex,
         kind=action.kind,
-        policy=policy.name,
-        begun_at=journey.equipment.clock(),
+        policy=case.terms.name,
+        begun_at=now,
         reason=action.reason,
         predecessor=action.predecessor,
+        leaver=action.predecessor if action.title else None,
+        title=action.title,
+        titled_at=now if action.title else None,
         order_id=action.order_id,
     )
-    places = [
-        PlaceRow(place=place.place, readable=place.readable, sink_id=place.sink_id)
-        for place in our_places(case)
-        if place.sink_id is not None
-    ]
     with journey.change(extend=extension(journey)) as change:
-        change.begin(rotation, places)
+        supersede(journey, change)
+        change.begin(rotation, places_named(journey))
         change.journal(
             Step.BEGIN,
             JournalOutcome.DONE,

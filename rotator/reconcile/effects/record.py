@@ -148,10 +148,12 @@ def hold_for_good(
 ) -> None:
     """Hold the user until somebody releases it, if there is a reason and no such hold yet.
 
-    A hold that ends by itself, or with that of a policy or an account, is none of these.
+    A hold that ends by itself, or with that of a policy or an account, is none of these. Before a
+    key in the wrong hands only a later word counts, so there it is said again.
     """
-    hold = journey.case.hold
+    hold, rotation = journey.case.hold, journey.case.rotation
     lasts = hold is not None and hold.scope is Scope.USER and hold.until is None
+    lasts = lasts and not (rotation and rotation.right is Title.COMPROMISED)
     if reason is not None and not lasts:
         change.hold(reason, message=message, by=journey.who(order_id))
 
@@ -191,7 +193,7 @@ def _departed(journey: Visit, action: Record) -> None:
 def promise(journey: Visit, at: datetime) -> datetime | None:
     """The date of deletion that people are told when a key is switched off at `at`."""
     title = journey.case.open.right
-    if title is None or (journey.case.policy is None and title is Title.PREDECESSOR):
+    if title is None:
         return None
     rest = TITLES[title].rest(journey.case)
     return at + rest if rest > timedelta(0) else None

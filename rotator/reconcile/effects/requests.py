@@ -85,7 +85,7 @@ def limit_of(journey: Visit, step: Step, reason: Reason) -> tuple[int, datetime]
     if policy is None or step not in {Step.ISSUE, Step.DEACTIVATE, Step.DELETE}:
         return None
     title = journey.case.rotation.right if journey.case.rotation else None
-    by_person = step is Step.ISSUE and reason is Reason.REQUESTED
+    by_person = step is Step.ISSUE and reason in {Reason.REQUESTED, Reason.COMPROMISED}
     apart = title is not None and TITLES[title].gates is not doors.ALL
     if by_person or apart:
         return None
