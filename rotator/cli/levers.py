@@ -88,7 +88,7 @@ def pull(settings: Settings, given: Namespace) -> int:
             errand = Errand(equipment, subject, order_id)
             ended = errand.see_to()
         message = _message(store, subject, verb, ended) or errand.why
-    _print(settings, errand, ended, message)
+    _print(settings, errand, ended, message, leaked=_lives_on(given))
     done = ended is not None and ended.outcome == "done"
     return FINE if done else asked.status(FAILED)
 
@@ -220,7 +220,14 @@ def _key(keys: tuple[AccessKey, ...], key_id: str | None) -> AccessKey | None:
     return next((key for key in keys if key.key_id == key_id), None)
 
 
-def _print(settings: Settings, errand: Errand, ended: OrderRow | None, message: str) -> None:
+def _lives_on(given: Namespace) -> bool:
+    """Whether a key that leaked may still be used while its order waits."""
+    return getattr(given, "compromised", False) and not given.contain_first
+
+
+def _print(
+    settings: Settings, errand: Errand, ended: OrderRow | None, message: str, *, leaked: bool
+) -> None:
     outcome = ended.outcome if ended else None
     subject, order_id = errand.subject, errand.order_id
     if settings.as_json:
@@ -236,5 +243,7 @@ def _print(settings: Settings, errand: Errand, ended: OrderRow | None, message: 
         tell(f"{subject}: {message}")
     if outcome is None:
         say(f"rotator: order {order_id} on {subject} stays on record, not done yet: {message}")
+        if leaked:
+            say("rotator: `--contain-first` switches the key off before all this, at once")
     elif outcome != "done":
         say(f"rotator: {subject}: {outcome}: {message}")

@@ -26,7 +26,7 @@ from rotator.model import (
 )
 
 if TYPE_CHECKING:
-    from rotator.model import AccessKey, Action, Case, Order
+    from rotator.model import AccessKey, Action, Case, Order, Rotation
 
 __all__ = ["contain_or_replace"]
 
@@ -80,11 +80,7 @@ def _is_begun(case: Case, order: Order, key: AccessKey) -> bool:
 def _is_begun_again(case: Case, order: Order) -> bool:
     """Whether what this order began has to end first: a key that was made is lost, and leaves."""
     rotation = case.rotation
-    return (
-        rotation is not None
-        and rotation.order_id == order.order_id
-        and rotation.right in {Title.ORPHAN, Title.UNDELIVERED}
-    )
+    return rotation is not None and rotation.order_id == order.order_id and rotation.right in _LOST
 
 
 def _proceed(case: Case, order: Order, key: AccessKey) -> Action | None:
@@ -101,19 +97,28 @@ def _begin(case: Case, order: Order, key: AccessKey) -> Action | None:
     rotation = case.rotation
     if isinstance(case.selection, Selected) and not case.enforced and not order.enforce:
         return _refuse(order, "the policy only observes this user; say `--enforce` to act")
-    if rotation is not None and rotation.predecessor == key.key_id and rotation.successor:
+    if rotation is not None and _leaves_anyhow(rotation, key):
         return _titled(case, order, key, heir=rotation.successor)
     if (order.contain_first and key.is_active) or not _must_be_replaced(case, key):
         return _titled(case, order, key, heir=None)
     return _replace(case, order, key)
 
 
+def _leaves_anyhow(rotation: Rotation, key: AccessKey) -> bool:
+    """Whether it is on its way out already, with an heir, or as one whose secret nobody has."""
+    if rotation.successor is not None:
+        return key.key_id in {rotation.predecessor, rotation.leaving}
+    return key.key_id == rotation.leaving and rotation.right in _LOST
+
+
+_LOST = frozenset({Title.ORPHAN, Title.UNDELIVERED})
+
+
 def _must_be_replaced(case: Case, key: AccessKey) -> bool:
     """Whether readers would be left without a key: a place may have it, or it is the only one."""
     if any(may_have(place, key.key_id, case) for place in our_places(case)):
         return True
-    others = [other for other in case.active if other.key_id != key.key_id]
-    return key.is_active and not others
+    return not any(other.key_id != key.key_id for other in case.active)
 
 
 def _titled(case: Case, order: Order, key: AccessKey, *, heir: str | None) -> Leave:

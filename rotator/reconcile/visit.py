@@ -13,6 +13,8 @@ from rotator.events import Event
 from rotator.judgement.beginning import is_curious
 from rotator.judgement.delivering import is_owed
 from rotator.judgement.judge import judge
+from rotator.judgement.leaving import used_at
+from rotator.judgement.wording import used
 from rotator.model import (
     Deactivate,
     Delete,
@@ -21,6 +23,7 @@ from rotator.model import (
     Record,
     Shut,
     Stop,
+    UsedAt,
     Wait,
 )
 from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
@@ -192,6 +195,7 @@ def _is_over(journey: Visit, action: Action) -> bool:
 
 def _remember(journey: Visit) -> None:
     """Write down what the listing showed, where it differs from what is on record."""
+    _tell_late_use(journey)
     with journey.change(extend=journey.case.timing.lease, mends=True) as change:
         if journey.known.user is None:
             change.note_user(UserRow(journey.user.ref, journey.user.account, journey.user.name))
@@ -201,6 +205,27 @@ def _remember(journey: Visit) -> None:
             since, at = key.missing_since, journey.seen.listed_at
             if since is not None and at is not None and since + settle <= at:
                 change.gone(key.key_id, at)
+
+
+def _tell_late_use(journey: Visit) -> None:
+    """Say that a key that is switched off was used since: somebody has it still."""
+    rotation = journey.known.rotation
+    leaver = journey.case.key(rotation.leaving) if rotation else None
+    if leaver is None or leaver.is_active or not isinstance(leaver.last_use, UsedAt):
+        return
+    use = leaver.last_use
+    known = next((key for key in journey.known.keys if key.key_id == leaver.key_id), None)
+    is_new = known is None or used_at(known) < use.at
+    if is_new and use.at > leaver.status_since:
+        journey.tell(
+            Event.KEY_USED,
+            access_key_id=leaver.key_id,
+            title=rotation.right if rotation else None,
+            message=f"{leaver.key_id} is {leaver.status}, and was {used(use, journey.seen.at)}",
+            last_used_at=use.at,
+            service=use.service,
+            region=use.region,
+        )
 
 
 def _look_again(journey: Visit) -> None:
