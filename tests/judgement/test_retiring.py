@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -43,7 +43,7 @@ def due(**facts: object) -> AccessKey:
     return a_key(age=60 * DAY, **{"last_use": used(HOUR), **facts})  # type: ignore[arg-type] # facts of a key
 
 
-def beside(*keys: AccessKey, retire: frozenset[str] = ROOM, **facts: object) -> Case:
+def beside(*keys: AccessKey, retire: frozenset[str] = ROOM, **facts: Any) -> Case:  # noqa: ANN401 - facts of a case
     """A user who is due and has other keys; its place serves the due one."""
     made = {"policy": policy(retire=retire), "places": (a_place(),), **facts}
     return a_case(*keys, **made)
