@@ -209,6 +209,9 @@ def test_rotate(world: Case, expected: Action) -> None:
             id="what was said after it is heard meanwhile",
         ),
         pytest.param(idle(), None, id="nobody said anything"),
+        pytest.param(
+            idle(orders=(an_order(Verb.HOLD),)), REFUSED, id="a verb that is no order on a user"
+        ),
     ],
 )
 def test_an_order_in_progress(world: Case, expected: Action | None) -> None:

@@ -29,6 +29,7 @@ from tests.judgement.worlds import (
     SECOND,
     SETTLE,
     UNKNOWN,
+    a_case,
     a_key,
     ago,
     an_orphan,
@@ -132,6 +133,16 @@ NOTHING = timedelta(0)
             grace(old_key(status_since=ago(GRACE + HOUR)), new_key()),
             Wait(Reason.NOT_QUIET, "", ago(GRACE + HOUR) + QUIET),
             id="a change of status starts quiet anew",
+        ),
+        pytest.param(
+            a_case(old_key(), rotation=a_leaving(Title.UNUSED, OLD)),
+            Wait(Reason.NOT_QUIET, "", ago(30 * DAY) + POLICY.unused_after),
+            id="a key that is to go for want of use was used too lately",
+        ),
+        pytest.param(
+            a_case(old_key(last_use=used(46 * DAY)), rotation=a_leaving(Title.UNUSED, OLD)),
+            None,
+            id="and one that was not",
         ),
         pytest.param(
             grace(signing_keys=frozenset({OLD})),

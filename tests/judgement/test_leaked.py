@@ -1,0 +1,226 @@
+"""`--compromised`: what the order says where it can do nothing, and what it waits for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rotator.judgement.judge import judge
+from rotator.judgement.orders import ordered
+from rotator.model import (
+    Deactivate,
+    Empty,
+    Issue,
+    Leave,
+    Name,
+    Reason,
+    Serves,
+    Stranger,
+    Title,
+    Unreadable,
+    Unselected,
+    Wait,
+)
+from tests.judgement.worlds import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NEW,
+    NOW,
+    OLD,
+    OTHER,
+    SETTLE,
+    a_case,
+    a_key,
+    a_place,
+    ago,
+    an_order,
+    bare,
+    candidate,
+    delivered,
+    grace,
+    issued,
+    issuing,
+    leaving,
+    old_key,
+    used,
+)
+
+if TYPE_CHECKING:
+    from rotator.model import Case
+
+LEAKED: dict[str, Any] = {
+    "leaver": OLD,
+    "title": Title.COMPROMISED,
+    "titled_at": ago(MINUTE),
+    "order_id": 7,
+}
+
+
+def said(key_id: str | None = OLD, **facts: Any) -> tuple[Any, ...]:  # noqa: ANN401 - facts of an order
+    """A person says that a key is in the wrong hands."""
+    return (an_order(compromised=True, key_id=key_id, enforce=True, **facts),)
+
+
+def one(**facts: Any) -> Case:  # noqa: ANN401 - facts of a case
+    """One young key, which the place serves."""
+    made = {"places": (a_place(),), "orders": said(), **facts}
+    return a_case(a_key(age=5 * DAY, last_use=used(HOUR)), **made)
+
+
+@pytest.mark.parametrize(
+    ("world", "part"),
+    [
+        pytest.param(
+            one(selection=Unselected(), policy=None, places=()),
+            f"{OLD} is still Active; no policy, or more than one, selects this user, so no"
+            f" successor can be delivered. `rotator retire {OLD} --now --reason …`",
+            id="no policy selects the user",
+        ),
+        pytest.param(one(places=()), "the policy names no sink", id="the policy names no sink"),
+        pytest.param(
+            one(places=(a_place(reading=Stranger("no JSON")),)),
+            f"{OLD} is still Active, and no successor is made: file:a holds something else",
+            id="the place holds a stranger's value",
+        ),
+        pytest.param(one(orders=said(OTHER)), f"{OTHER} is no key of", id="nobody's key"),
+        pytest.param(
+            a_case(places=(a_place(),), orders=said(None)),
+            "say which key of prod/deploy leaked: it has none",
+            id="no key at all",
+        ),
+        pytest.param(
+            replace(
+                one(),
+                keys=(*one().keys, a_key(NEW, 90 * DAY, last_use=used(DAY))),
+            ),
+            f"`rotator retire {NEW} --now --reason …` switches it off; said once more it is"
+            " deleted (Active, 90 d old, used 1 d ago in s3, eu-north-1; whoever still uses it"
+            " stops)",
+            id="the other key takes the slot",
+        ),
+        pytest.param(
+            replace(one(), keys=(*one().keys, a_key(NEW, 90 * DAY, off=DAY))),
+            f"`rotator retire {NEW} --now --reason …` deletes it (Inactive, 90 d old, never used;"
+            " it cannot be revived any more)",
+            id="an Inactive key takes the slot",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_with_what_can(world: Case, part: str) -> None:
+    """Nothing is touched, and the sentence says what frees the way and what it costs."""
+    action = ordered(world)
+
+    assert action is not None
+    assert action.reason is Reason.REFUSED
+    assert part in action.message
+
+
+def test_readers_of_the_other_key_are_counted_as_a_cost() -> None:
+    """A place that serves the key that would make room."""
+    keys = (*one().keys, a_key(NEW, 90 * DAY, last_use=used(DAY)))
+    world = replace(one(), keys=keys, places=(a_place(), a_place("b", reading=Serves(NEW))))
+    action = ordered(world)
+
+    assert action is not None
+    assert "its readers at file:b stop" in action.message
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(
+            grace(
+                rotation=issued(HOUR, **LEAKED), places=(a_place(reading=Empty()),), orders=said()
+            ),
+            None,
+            id="its successor is on its way",
+        ),
+        pytest.param(
+            issuing(rotation=replace(issuing().open, **LEAKED), orders=said()),
+            None,
+            id="its successor is being made",
+        ),
+        pytest.param(
+            a_case(
+                a_key(age=5 * DAY),
+                a_key(NEW, HOUR),
+                rotation=leaving(Title.ORPHAN, order_id=7),
+                places=(a_place(),),
+                orders=said(),
+            ),
+            None,
+            id="what it began ends first: the orphan leaves",
+        ),
+        pytest.param(
+            one(places=(a_place(reading=Unreadable("reset")),)),
+            Wait(Reason.SINK, "", NOW + 12 * SETTLE),
+            id="the place cannot be read",
+        ),
+    ],
+)
+def test_what_it_waits_for(world: Case, expected: Wait | None) -> None:
+    """An order in progress asks for nothing, and one that cannot begin yet says why."""
+    assert expected == bare(ordered(world))
+
+
+def test_contained_first_while_an_orphan_leaves() -> None:
+    """The key dies first; what becomes of the orphan is a second matter."""
+    world = a_case(
+        a_key(age=5 * DAY),
+        a_key(NEW, HOUR),
+        rotation=leaving(Title.ORPHAN, order_id=7),
+        places=(a_place(),),
+        orders=said(contain_first=True),
+    )
+    action = ordered(world)
+
+    assert isinstance(action, Leave)
+    assert (action.key_id, action.now, action.supersedes) == (OLD, True, False)
+
+
+def test_contain_first_may_be_said_again_while_the_successor_is_on_its_way() -> None:
+    """It changes nothing but that the key goes at once."""
+    rotation = issued(HOUR, **{**LEAKED, "order_id": 6})
+    world = grace(
+        rotation=rotation, places=(a_place(),), orders=said(contain_first=True), secret_at_hand=True
+    )
+    action = ordered(world)
+    off = judge(replace(world, rotation=replace(rotation, now=True, order_id=7)))
+
+    assert isinstance(action, Leave)
+    assert (action.heir, action.supersedes) == (NEW, False)
+    assert isinstance(off, Deactivate)
+
+
+def test_a_lost_answer_is_judged_as_ever() -> None:
+    """A key that appeared with the lost answer of a leaked key's replacement is an orphan."""
+    world = issuing(
+        keys=(a_key(age=60 * DAY, last_use=used(HOUR)), candidate()),
+        rotation=replace(issuing().open, **LEAKED),
+        orders=said(),
+    )
+
+    assert isinstance(judge(world), Name)
+
+
+def test_a_replacement_passes_every_gate() -> None:
+    """Held, frozen, at its limit: a key in the wrong hands waits for nobody's leave."""
+    action = ordered(one())
+
+    assert isinstance(action, Issue)
+    assert (action.title, action.predecessor) == (Title.COMPROMISED, OLD)
+
+
+def test_a_key_that_our_own_replica_signs_with_is_kept_for_it() -> None:
+    """Without `--contain-first` we do not cut off the hand that finishes the work."""
+    world = grace(
+        old_key(last_use=used(HOUR)),
+        a_key(NEW, 20 * DAY),
+        rotation=delivered(**LEAKED),
+        signing_keys=frozenset({OLD}),
+    )
+
+    assert bare(judge(world)) == Wait(Reason.NOT_QUIET, "", NOW + SETTLE)
