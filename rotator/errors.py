@@ -11,7 +11,7 @@ RotatorError
 ├── LimitReached            the transaction of an intent found a limit used up
 ├── PlaceTaken              a place belongs to another user
 ├── LeaseLost               another holder may be acting on this user: stop at once
-└── StoreError              the store cannot be used now
+└── StoreError              the store cannot be used now, or refuses one row (the class itself)
     ├── StoreMissing        there is none; only `state init` makes one
     ├── StoreDamaged        it fails its integrity check, or is no store at all
     ├── StoreTooNew         it needs a newer rotator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "STORE_AWAY",
     "AccessDenied",
     "AnswerError",
     "ConfigError",
@@ -150,3 +151,7 @@ class StoreUnavailable(StoreError):
 
 class StoreWentBack(StoreError):
     """The store is a backup or lost commits: `rotator state accept` is asked of a person."""
+
+
+STORE_AWAY = (StoreMissing, StoreDamaged, StoreTooNew, StoreUnavailable, StoreWentBack)
+"""What says that the whole store cannot be used; a bare StoreError concerns one row of it."""

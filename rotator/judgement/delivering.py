@@ -248,7 +248,16 @@ def _at_hand(case: Case) -> bool:
 def _ailing(case: Case) -> Wait | None:
     """The successor was seen Inactive, or not at all, and it is not sure yet that it is dead."""
     heir = case.key(case.open.successor)
-    if heir is None or heir.is_active:
+    if heir is None:
+        return None
+    if heir.key_id in case.contradicted:
+        return Wait(
+            Reason.HEIR,
+            f"the latest listing says that {heir.key_id} is not listed as Active, which may be"
+            " stale: it is put nowhere before that is settled",
+            case.now + case.timing.retry_min,
+        )
+    if heir.is_active:
         return None
     sure_at = (heir.missing_since or heir.status_since) + case.timing.settle
     state = f"is {heir.status}" if heir.is_listed else "is not listed"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from rotator.judgement import doors
 from rotator.judgement.presence import has, may_have, our_places
@@ -180,16 +180,26 @@ def by_word(rotation: Rotation) -> bool:
 def heir_serves(case: Case) -> bool:
     """Whether the successor is Active, proven, and in every place that belongs to the user.
 
-    A user without any place has no heir either: nobody could read it.
+    A user without any place has no heir either: nobody could read it. Where the name of a place
+    cannot be made, the places that are known are not all of them.
     """
     heir = case.key(case.open.successor)
     places = our_places(case)
     return (
-        heir is not None
-        and heir.is_active
-        and case.open.proven_at is not None
+        _is_sound(heir, case)
+        and case.place_problem is None
         and bool(places)
         and all(has(place, heir.key_id) for place in places)
+    )
+
+
+def _is_sound(heir: AccessKey | None, case: Case) -> TypeGuard[AccessKey]:
+    """Whether the successor is Active, by the latest listing too, and proven."""
+    return (
+        heir is not None
+        and heir.is_active
+        and heir.key_id not in case.contradicted
+        and case.open.proven_at is not None
     )
 
 
@@ -211,13 +221,15 @@ def stays(case: Case, key: AccessKey) -> Wait:
     soon = case.now + case.timing.settle
     assert rule is not None
     heir = case.key(rotation.successor)
-    if rule.heir(rotation) and (heir is None or not heir.is_active or rotation.proven_at is None):
+    if rule.heir(rotation) and not _is_sound(heir, case):
         return Wait(
             Reason.HEIR,
             f"{key.key_id} stays: its successor {rotation.successor} is not listed as Active and"
             " proven",
             soon,
         )
+    if rule.heir(rotation) and case.place_problem is not None:
+        return Wait(Reason.SINK, f"{key.key_id} stays: {case.place_problem}", soon)
     for place in our_places(case):
         if may_have(place, key.key_id, case):
             return Wait(

@@ -15,6 +15,7 @@ from rotator.model import (
     Departed,
     HandedOver,
     KeyStatus,
+    NotSwitchedOff,
     Outcome,
     PlaceReached,
     Reason,
@@ -43,6 +44,7 @@ def noticed(case: Case) -> Record | None:
         or _delivered(case)
         or _switched_off(case)
         or _switched_on(case)
+        or _not_switched_off(case)
     )
 
 
@@ -143,4 +145,24 @@ def _switched_on(case: Case) -> Record | None:
         f"{leaver.key_id} is Active again"
         + ("" if ours else f", by a person's hand: held until `rotator release {case.user}`"),
         SwitchedOn(leaver.key_id, None if ours else Reason.REACTIVATED),
+    )
+
+
+def _not_switched_off(case: Case) -> Record | None:
+    """Our request got no answer, and after the wait the leaver is Active: it was not done.
+
+    What it was decided on is forgotten, or a person's switch later would be taken for ours.
+    """
+    rotation = case.open
+    leaver = case.key(rotation.leaving)
+    if leaver is None or not rotation.evidence or rotation.deactivated_at is not None:
+        return None
+    if not leaver.is_active or leaver.key_id in case.contradicted or case.listed_at is None:
+        return None
+    if settled_at(case, case.listed_at) is not None:
+        return None
+    return Record(
+        Reason.SEEN,
+        f"{leaver.key_id} is Active after the wait: it was not switched off",
+        NotSwitchedOff(leaver.key_id),
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rotator.model import ListedKey
 
-__all__ = ["sighted"]
+__all__ = ["contradicted", "sighted"]
 
 
 def sighted(
@@ -41,6 +41,17 @@ def sighted(
         if key_id not in now_listed
     ]
     return tuple(sorted(keys, key=lambda key: (key.created_at, key.key_id)))
+
+
+def contradicted(keys: Sequence[AccessKey], listed: Sequence[ListedKey]) -> frozenset[str]:
+    """The keys that `sighted` believes listed, and of another status than a listing shows.
+
+    The listing is stale, or somebody changed them a moment after us: it cannot be told yet.
+    """
+    shown = {key.key_id: key.status for key in listed}
+    return frozenset(
+        key.key_id for key in keys if key.is_listed and shown.get(key.key_id) is not key.status
+    )
 
 
 def _is_fresh(

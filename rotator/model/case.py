@@ -46,6 +46,7 @@ __all__ = [
     "Issue",
     "Leave",
     "Name",
+    "NotSwitchedOff",
     "Obey",
     "PlaceReached",
     "Reactivate",
@@ -112,6 +113,8 @@ class Case:
         users_listed_at: when the account's users were last listed completely.
         user_missing_since: the first complete listing of users that lacked this UserId.
         keys: every key listed now, or listed once and not known to be deleted, oldest first.
+        contradicted: ids of keys that the listing shows otherwise, or lacks, within the time in
+            which it may be stale: they stand in `keys` as they are believed to be.
         former: ids of keys that are known to be deleted.
         places: the places of the policy in its order, then those that are only on record.
         place_problem: why a place's name cannot be made for this user.
@@ -137,6 +140,7 @@ class Case:
     users_listed_at: datetime | None = None
     user_missing_since: datetime | None = None
     keys: tuple[AccessKey, ...] = ()
+    contradicted: frozenset[str] = frozenset()
     former: frozenset[str] = frozenset()
     rotation: Rotation | None = None
     places: tuple[PlaceState, ...] = ()
@@ -325,6 +329,13 @@ class SwitchedOn:
 
 
 @dataclass(frozen=True, slots=True)
+class NotSwitchedOff:
+    """The leaver is Active after the wait: the request that got no answer was not carried out."""
+
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceReached:
     """A reading shows the successor at this place."""
 
@@ -348,7 +359,7 @@ class Departed:
     """The user was deleted: its places are free for others, and its orders have no object."""
 
 
-Fact = SwitchedOff | SwitchedOn | PlaceReached | Delivered | HandedOver | Departed
+Fact = SwitchedOff | SwitchedOn | NotSwitchedOff | PlaceReached | Delivered | HandedOver | Departed
 
 
 @dataclass(frozen=True, slots=True)

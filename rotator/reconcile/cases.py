@@ -68,6 +68,7 @@ def assemble(
         users_listed_at=seen.users_listed_at,
         user_missing_since=known.user.missing_since if known.user else None,
         keys=_keys(known, seen),
+        contradicted=seen.contradicted,
         former=known.former,
         rotation=known.rotation,
         places=place_states(equipment, places, known, seen),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Case, Outcome, Reason, Selection, User
+    from rotator.model import Case, Outcome, Reason, User
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.looks import Look
     from rotator.reconcile.places import OpenPlaces
@@ -35,7 +35,6 @@ class Visit:
     roll: Roll
     lease: Lease
     user: User
-    selection: Selection
     places: OpenPlaces
     keep: Callable[[], None]
     known: Known

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.errors import ReadError
-from rotator.judgement.sightings import sighted
+from rotator.judgement.sightings import contradicted, sighted
 from rotator.model import Doubt, Reason
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Look:
     user: User
     at: datetime
     keys: tuple[AccessKey, ...] = ()
+    contradicted: frozenset[str] = frozenset()
     listed_at: datetime | None = None
     users_listed_at: datetime | None = None
     doubts: tuple[Doubt, ...] = ()
@@ -82,9 +83,10 @@ def _listed(
     listed: Sequence[ListedKey],
 ) -> Look:
     """The look with the user's keys and their last uses."""
+    present = [key for key in listed if key.key_id not in known.former]
     keys = sighted(
         [key for key in known.keys if key.key_id not in known.former],
-        [key for key in listed if key.key_id not in known.former],
+        present,
         seen.at,
         settle=equipment.configuration().timing.settle,
         changed_by_us={key.key_id: _changed_at(key) for key in known.keys},
@@ -92,6 +94,7 @@ def _listed(
     return replace(
         seen,
         keys=tuple(key.with_last_use(_last_use(entered, key)) for key in keys),
+        contradicted=contradicted(keys, present),
         listed_at=seen.at,
     )
 

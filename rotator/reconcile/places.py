@@ -27,8 +27,9 @@ __all__ = ["OpenPlaces", "place_states"]
 class OpenPlaces:
     """The sinks of one policy for one user, closed together when the visit ends.
 
-    `problem` says why a name cannot be made, or a sink's account not be entered; then there are
-    no sinks, since a part of them must never look like all.
+    `problem` says why the name of one cannot be made, `unreachable` why the account of one cannot
+    be entered. The others are open all the same, since what they serve may have to be mended (P1);
+    but with either of the two they are a part, and nothing is concluded from a part.
     """
 
     def __init__(
@@ -36,17 +37,27 @@ class OpenPlaces:
     ) -> None:
         self._equipment = equipment
         self._entered = entered
+        self._open(policy, user)
+
+    def follow(self, policy: Policy | None, user: User) -> None:
+        """Open the sinks anew where the policy, or what their names are made of, is another."""
+        if (policy, user) != self._opened_for:
+            self._close()
+            self._open(policy, user)
+
+    def _open(self, policy: Policy | None, user: User) -> None:
+        self._opened_for = (policy, user)
         self.sinks: dict[Place, tuple[SinkSpec, Sink]] = {}
         self.problem: str | None = None
         self.unreachable: str | None = None
-        try:
-            for spec in policy.sinks if policy else ():
-                sink = equipment.build_sink(self._context(spec, user))
+        for spec in policy.sinks if policy else ():
+            try:
+                sink = self._equipment.build_sink(self._context(spec, user))
                 self.sinks[sink.place()] = (spec, sink)
-        except NameProblem as exc:
-            self.problem = str(exc)
-        except ReadError as exc:
-            self.unreachable = str(exc)
+            except NameProblem as exc:
+                self.problem = self.problem or str(exc)
+            except ReadError as exc:
+                self.unreachable = self.unreachable or str(exc)
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +68,9 @@ class OpenPlaces:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         for _, sink in self.sinks.values():
             sink.close()
 

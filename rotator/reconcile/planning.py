@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.judgement.judge import judge
-from rotator.reconcile.cases import policy_of, recalled, selection_of
+from rotator.reconcile.cases import recalled
 from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.sweep import candidates, user_of
@@ -67,11 +67,9 @@ class Planner:
     def examine(self, entered: Entered, roll: Roll, user: User) -> Examined:
         """Look at one user now, and judge."""
         equipment = self.equipment
-        selection = selection_of(equipment, user, equipment.clock())
         known = recalled(equipment, user.ref)
-        policy = policy_of(equipment.configuration(), selection, known)
-        with OpenPlaces(equipment, entered, policy, user) as places:
-            _, case = observe_user(equipment, entered, roll, user, known, places, selection)
+        with OpenPlaces(equipment, entered, None, user) as places:
+            _, case = observe_user(equipment, entered, roll, user, known, places)
         return Examined(case.user, case, judge(case))
 
     def user(self, roll: Roll, ref: UserRef, name: str) -> User:

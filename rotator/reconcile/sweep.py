@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import rotator
-from rotator.errors import LeaseLost, ReadError, RotatorError, StoreError
+from rotator.errors import STORE_AWAY, LeaseLost, ReadError, RotatorError, StoreError
 from rotator.events import Event
 from rotator.judgement.selection import serves_account
 from rotator.judgement.wording import span
@@ -217,7 +217,7 @@ class Sweeper:
             return VisitResult(user, None, left_to_another=True)
         try:
             return visit(self.equipment, entered, roll, user, sweep_id=sweep_id)
-        except StoreError:
+        except STORE_AWAY:
             raise
         except LeaseLost as exc:
             self.equipment.emit(Event.USER_FAILED, **about, error=str(exc))

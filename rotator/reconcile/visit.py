@@ -19,6 +19,7 @@ from rotator.model import (
     Deactivate,
     Delete,
     Deliver,
+    Issue,
     Reactivate,
     Record,
     Shut,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Action, Case, Selection, User
+    from rotator.model import Action, Case, User
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.looks import Look
     from rotator.reconcile.rolls import Roll
@@ -88,19 +89,16 @@ def _under_lease(
     lease: Lease,
     sweep_id: str | None,
 ) -> VisitResult:
-    selection = selection_of(equipment, user, equipment.clock())
     known = recalled(equipment, user.ref)
-    policy = policy_of(equipment.configuration(), selection, known)
     keep = _keeping(equipment, lease)
-    with OpenPlaces(equipment, entered, policy, user) as places:
-        seen, case = observe_user(equipment, entered, roll, user, known, places, selection, keep)
+    with OpenPlaces(equipment, entered, None, user) as places:
+        seen, case = observe_user(equipment, entered, roll, user, known, places, keep)
         journey = Visit(
             equipment,
             entered,
             roll,
             lease,
             user,
-            selection,
             places,
             keep,
             known,
@@ -134,15 +132,18 @@ def observe_user(  # noqa: PLR0913, PLR0917 - the sources of a case
     user: User,
     known: Known,
     places: OpenPlaces,
-    selection: Selection,
     keep: Callable[[], None] = lambda: None,
 ) -> tuple[Look, Case]:
     """What is seen of a user now, and the case that it makes; changes nothing.
 
+    Which policy selects the user, and how its places are called, is told by the name, path and
+    tags that IAM shows now; the account's listing, which may be minutes old, tells the groups.
     The places are only read where it matters what they serve: with a rotation open, or one due.
     `keep` is called again and again meanwhile.
     """
     seen = look(equipment, entered, roll, user, known)
+    selection = selection_of(equipment, seen.user, equipment.clock())
+    places.follow(policy_of(equipment.configuration(), selection, known), seen.user)
     case = assemble(equipment, places, known, seen, selection)
     if is_curious(case):
         seen = places.read(seen, check=known.rotation is None, keep=keep)
@@ -155,7 +156,7 @@ def _go(journey: Visit) -> VisitResult:
 
     After a failure the judgement is asked again like after a success: it is the judgement that
     knows when the step is tried again. The very step that has just failed is left to a later visit
-    all the same. No key is harmed but on a look that is fresh.
+    all the same. No key is issued or harmed but on a look that is fresh.
     """
     acted: list[Action] = []
     fresh, failed = True, False
@@ -165,7 +166,7 @@ def _go(journey: Visit) -> VisitResult:
         _tell_decision(journey, action)
         if _is_over(journey, action) or action == in_vain or len(acted) == STEPS_MAX:
             break
-        if isinstance(action, Deactivate | Delete) and not fresh:
+        if isinstance(action, Issue | Deactivate | Delete) and not fresh:
             _look_again(journey)
             fresh = True
             continue
@@ -238,7 +239,6 @@ def _look_again(journey: Visit) -> None:
         journey.user,
         journey.known,
         journey.places,
-        journey.selection,
         journey.keep,
     )
     _remember(journey)
@@ -248,7 +248,7 @@ def _recall(journey: Visit) -> None:
     """The same look, with what has been recorded since."""
     journey.known = recalled(journey.equipment, journey.user.ref)
     journey.case = assemble(
-        journey.equipment, journey.places, journey.known, journey.seen, journey.selection
+        journey.equipment, journey.places, journey.known, journey.seen, journey.case.selection
     )
 
 

@@ -159,11 +159,14 @@ def failures(connection: Connection, rotation_id: str) -> Mapping[Step, Failures
     )
     counted: dict[Step, Failures] = {}
     over: set[Step] = set()
+    requests: set[int] = set()
     for row in rows:
         if row.outcome not in {JournalOutcome.REJECTED, JournalOutcome.UNKNOWN}:
             over.add(row.step)
-        elif row.step not in over:
+        elif row.step not in over and row.intent_seq not in requests:
+            # A request without an answer that is later seen not to be done has failed once.
             counted[row.step] = _one_more(counted.get(row.step), row)
+            requests |= set() if row.intent_seq is None else {row.intent_seq}
     return counted
 
 

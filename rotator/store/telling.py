@@ -153,8 +153,13 @@ class Telling:
         """
         row = self._row(step, outcome, told)
         if outcome is JournalOutcome.OBSERVED:
-            row = replace(row, intent_seq=self._seen_to_have_happened(row))
+            row = replace(row, intent_seq=self._latest_unsettled(row))
         return self._append(row)
+
+    def undone(self, step: Step, **told: Unpack[Told]) -> int:
+        """Record that the latest such request without an outcome is seen not to have happened."""
+        row = self._row(step, JournalOutcome.REJECTED, told)
+        return self._append(replace(row, intent_seq=self._latest_unsettled(row)))
 
     @property
     def _ref(self) -> UserRef:
@@ -177,7 +182,7 @@ class Telling:
                 f"{most} in account {row.account_id} since {since:%Y-%m-%d %H:%M} UTC"
             )
 
-    def _seen_to_have_happened(self, row: JournalRow) -> int | None:
+    def _latest_unsettled(self, row: JournalRow) -> int | None:
         found = self._connection.execute(
             select(journal.c.seq)
             .where(

@@ -14,6 +14,7 @@ from rotator.model import (
     HandedOver,
     JournalOutcome,
     Kind,
+    NotSwitchedOff,
     Outcome,
     PlaceReached,
     Reason,
@@ -48,6 +49,8 @@ def record(journey: Visit, action: Record) -> Progress:
             _switched_off(journey, action, fact)
         case SwitchedOn():
             _switched_on(journey, action, fact)
+        case NotSwitchedOff():
+            _not_switched_off(journey, action, fact)
         case HandedOver():
             _handed_over(journey, action, fact)
         case Departed():
@@ -137,6 +140,14 @@ def _switched_on(journey: Visit, action: Record, fact: SwitchedOn) -> None:
         message=action.message,
         observed=True,
     )
+
+
+def _not_switched_off(journey: Visit, action: Record, fact: NotSwitchedOff) -> None:
+    with journey.change() as change:
+        change.facts(journey.case.open.rotation_id, evidence={})
+        change.undone(
+            Step.DEACTIVATE, key_id=fact.key_id, reason=action.reason, detail=action.message
+        )
 
 
 def hold_for_good(
