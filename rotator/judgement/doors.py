@@ -157,7 +157,8 @@ def shut_gates(case: Case, gates: tuple[GateEntry, ...], door_name: DoorName) ->
 def door(case: Case, action: Behind, gates: tuple[GateEntry, ...]) -> Behind | Shut:
     """The action itself where its door is open, else the action behind its first shut gate."""
     for gate in shut_gates(case, gates, door_of(action)):
-        return Shut(gate.reason, gate.message, behind=action, until=gate.until)
+        message = f"{action.message}; {gate.message}"
+        return Shut(gate.reason, message, behind=action, until=gate.until)
     return action
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
 from rotator.judgement.presence import has, may_have, our_places
@@ -180,26 +180,18 @@ def by_word(rotation: Rotation) -> bool:
 def heir_serves(case: Case) -> bool:
     """Whether the successor is Active, proven, and in every place that belongs to the user.
 
-    A user without any place has no heir either: nobody could read it. Where the name of a place
-    cannot be made, the places that are known are not all of them.
+    A user without any place has no heir: nobody could read it. Nor is a part of them all of them.
     """
     heir = case.key(case.open.successor)
     places = our_places(case)
     return (
-        _is_sound(heir, case)
+        heir is not None
+        and heir.key_id not in case.contradicted
+        and heir.is_active
+        and case.open.proven_at is not None
         and case.place_problem is None
         and bool(places)
         and all(has(place, heir.key_id) for place in places)
-    )
-
-
-def _is_sound(heir: AccessKey | None, case: Case) -> TypeGuard[AccessKey]:
-    """Whether the successor is Active, by the latest listing too, and proven."""
-    return (
-        heir is not None
-        and heir.is_active
-        and heir.key_id not in case.contradicted
-        and case.open.proven_at is not None
     )
 
 
@@ -221,7 +213,8 @@ def stays(case: Case, key: AccessKey) -> Wait:
     soon = case.now + case.timing.settle
     assert rule is not None
     heir = case.key(rotation.successor)
-    if rule.heir(rotation) and not _is_sound(heir, case):
+    unsound = heir is None or not heir.is_active or heir.key_id in case.contradicted
+    if rule.heir(rotation) and (unsound or rotation.proven_at is None):
         return Wait(
             Reason.HEIR,
             f"{key.key_id} stays: its successor {rotation.successor} is not listed as Active and"

@@ -418,7 +418,8 @@ class Stop(Judged):
 class Shut(Judged):
     """What is judged is right to do, and the first of its gates that is shut keeps it back.
 
-    `reason` and `message` are the gate's; `until` is when it may open, where that is known.
+    `reason` is the gate's, `message` says what is judged and then what keeps it back; `until` is
+    when the gate may open, where that is known.
     """
 
     name = ActionName.WAIT

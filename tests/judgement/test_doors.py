@@ -271,14 +271,14 @@ def test_each_gate(
     ],
 )
 def test_a_door(action: Issue | Deactivate | Delete, expected: DoorName) -> None:
-    """An open door lets the action through; a shut one keeps it, and says what is behind it."""
+    """An open door lets the action through; a shut one says what is judged, and what keeps it."""
     held = idle(hold=a_hold(until=NOW + HOUR))
 
     assert expected == door_of(action)
     assert action == door(idle(), action, doors.BEGINNING)
     assert door(held, action, doors.BEGINNING) == Shut(
         Reason.HOLD,
-        "held by kim since 2026-03-04 11:00 UTC until 2026-03-04 13:00 UTC",
+        f"{action.message}; held by kim since 2026-03-04 11:00 UTC until 2026-03-04 13:00 UTC",
         behind=action,
         until=NOW + HOUR,
     )

@@ -201,6 +201,19 @@ def test_title_of(world: Case, key_id: str, expected: Title | None) -> None:
         pytest.param(
             grace(old_key(), new_key(missing_since=NOW)), False, id="the heir is not listed"
         ),
+        pytest.param(
+            grace(contradicted=frozenset({NEW})),
+            False,
+            id="the latest listing does not show the heir as Active, and may be stale",
+        ),
+        pytest.param(
+            grace(contradicted=frozenset({OLD})),
+            True,
+            id="what the latest listing says of another key does not matter",
+        ),
+        pytest.param(
+            grace(place_problem="no tag team"), False, id="a place whose name cannot be made"
+        ),
         pytest.param(grace(old_key()), False, id="the heir is not known"),
         pytest.param(grace(rotation=delivered(proven_at=None)), False, id="the heir is not proven"),
         pytest.param(
@@ -282,6 +295,20 @@ def test_a_word_waives_p1_where_the_title_lets_it(now: bool, expected: bool) -> 
                 SOON,
             ),
             id="no heir is known",
+        ),
+        pytest.param(
+            grace(contradicted=frozenset({NEW})),
+            Wait(
+                Reason.HEIR,
+                f"{OLD} stays: its successor {NEW} is not listed as Active and proven",
+                SOON,
+            ),
+            id="a listing that may be stale does not show the heir as Active",
+        ),
+        pytest.param(
+            grace(place_problem="the place of sink b needs the tag team"),
+            Wait(Reason.SINK, f"{OLD} stays: the place of sink b needs the tag team", SOON),
+            id="a place has no name",
         ),
         pytest.param(
             grace(rotation=delivered(proven_at=None)),

@@ -42,6 +42,11 @@ GUARD = {
         "        and case",
     ),
     "the heir need not be proven": ("        and case.open.proven_at is not None\n", ""),
+    "a listing that contradicts the heir is passed over": (
+        "        and heir.key_id not in case.contradicted\n",
+        "",
+    ),
+    "a place without a name is passed over": ("        and case.place_problem is None\n", ""),
     "the heir need be in no place": (
         "        and all(has(place, heir.key_id) for place in places)\n",
         "",
