@@ -61,6 +61,12 @@ def _lever(settings: Settings, given: Namespace) -> int:
     return pull(settings, given)
 
 
+def _deliver(settings: Settings, given: Namespace) -> int:
+    from rotator.cli.deliver import deliver
+
+    return deliver(settings, given)
+
+
 def _hold(settings: Settings, given: Namespace) -> int:
     from rotator.cli.holds import hold_or_release
 
@@ -96,6 +102,7 @@ COMMANDS: Mapping[str, Callable[[Settings, Namespace], int]] = {
     "rotate": _lever,
     "retire": _lever,
     "rollback": _lever,
+    "deliver": _deliver,
     "close": _lever,
     "hold": _hold,
     "release": _hold,

@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.cli.output import moment
 from rotator.judgement import doors
+from rotator.judgement.handing import hand
 from rotator.judgement.leaving import rule_of
 from rotator.judgement.wording import span
 from rotator.model import (
     KEYS_MAX,
+    Deliver,
     DoorName,
     KeyStatus,
+    Order,
     Reason,
     Scope,
     Selected,
     Serves,
     Title,
+    Verb,
     WrittenAt,
 )
 
@@ -119,9 +123,16 @@ def may_do(case: Case) -> list[str]:
     elif case.hold is None and len(case.listed) >= KEYS_MAX:
         lines += [f"rotator retire {key.key_id} --reason …" for key in case.listed]
     lines += [f"rotator rotate {key.key_id} --compromised" for key in case.active]
+    if isinstance(_given(case), Deliver):
+        lines.append(f"rotator deliver {user}")
     if rotation is None and any(place.claimed and place.sink_id is None for place in case.places):
         lines.append(f"rotator close {user} --reason …")
     return lines
+
+
+def _given(case: Case) -> object:
+    """What an order to deliver would do now."""
+    return hand(case, Order(0, Verb.DELIVER, case.now, actor=""))
 
 
 def _may_rotate(case: Case) -> bool:

@@ -1,4 +1,4 @@
-"""`rotate`, `retire`, `rollback`, `close`: obeyed by whoever next holds the user's lease."""
+"""Levers are orders: rows in the store, obeyed by whoever next holds the user's lease."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ QUESTIONS = {
     Verb.ROTATE: "Rotate the key of {subject} now?",
     Verb.RETIRE: "Take {key} of {subject} out of service?",
     Verb.ROLLBACK: "Revive the old key of {subject}, and hold the user?",
+    Verb.DELIVER: "Have what a readable place of {subject} serves put to its other places?",
     Verb.CLOSE: "End the open rotation of {subject}, and leave its keys as they are?",
 }
 
@@ -106,6 +107,8 @@ def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
         contain_first=getattr(given, "contain_first", False),
         now=getattr(given, "now", False),
         confirmed=given.yes,
+        sink_id=getattr(given, "sink", None),
+        take_over=getattr(given, "take_over", False),
     )
 
 

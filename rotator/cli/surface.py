@@ -243,6 +243,28 @@ COMMANDS = (
         (_SUBJECT, _WHY, _YES, _AS),
     ),
     Command(
+        "deliver",
+        "Give a user's places the key that a readable one of them serves, or one that is brought; nothing is rotated.",
+        (
+            _SUBJECT,
+            Option(("--sink",), "the place of this sink alone, by its id in the policy", "ID"),
+            Option(
+                ("--from",),
+                "bring the key: a profile of the AWS files, a file, or - for standard input (a terminal is asked without echo). It is proven first",
+                "PROFILE|FILE|-",
+                type=said,
+                dest="source",
+            ),
+            Option(
+                ("--take-over",),
+                "also overwrite places that hold what is not this user's, or cannot be told",
+            ),
+            _WHY_NOT,
+            _YES,
+            _AS,
+        ),
+    ),
+    Command(
         "close",
         "End the open rotation and leave the keys as they are; also gives up places that no policy names any more.",
         (_SUBJECT, _WHY, _YES, _AS),

@@ -127,7 +127,8 @@ def is_curious(case: Case) -> bool:
         return True
     if case.listed_at is None:
         return False
-    asked = any(order.verb in {Verb.ROTATE, Verb.RETIRE} for order in case.orders)
+    levers = {Verb.ROTATE, Verb.RETIRE, Verb.DELIVER}
+    asked = any(order.verb in levers for order in case.orders)
     due = due_key(case)
     return asked or due is not None or wants_first_key(case) or bool(candidates(case, due))
 
@@ -179,10 +180,12 @@ def contact_of(case: Case, place: PlaceState, *, forgive: bool = False) -> Wait 
             if at is None or _written_by_us(case, place, at):
                 return None
             return _conflict(
-                where, f"was written by somebody else at {moment(at)}, and cannot be read back"
+                case,
+                place,
+                f"was written by somebody else at {moment(at)}, and cannot be read back",
             )
         case Stranger(why):
-            return _conflict(where, f"holds something else ({why})")
+            return _conflict(case, place, f"holds something else ({why})")
         case Unreadable(why):
             return Wait(
                 Reason.SINK,
@@ -201,7 +204,7 @@ def _serves(case: Case, place: PlaceState, key_id: str, *, cured: bool) -> Wait 
     if key is not None and key.is_active:
         return None
     if key is None and key_id not in case.former:
-        return _conflict(where, f"serves {key_id}, which is no key of {case.user}")
+        return _conflict(case, place, f"serves {key_id}, which is no key of {case.user}")
     if cured:
         return None
     state = "was deleted" if key is None or not key.is_listed else f"is {key.status}"
@@ -219,11 +222,18 @@ def _written_by_us(case: Case, place: PlaceState, at: datetime) -> bool:
     return case.rotation is not None and place.begun_key == case.rotation.successor
 
 
-def _conflict(where: str, what: str) -> Stop:
+def _conflict(case: Case, place: PlaceState, what: str) -> Stop:
+    """A place that is not ours to overwrite; with a key at hand, a person may say that it is."""
+    successor = case.rotation.successor if case.rotation else None
+    keys = {key.key_id for key in case.active} if successor is None else {successor}
+    others = [other for other in case.places if other.place != place.place and other.readable]
+    brings = "" if any(served(other) in keys for other in others) else " --from …"
+    own = "" if place.answered_key is not None else " --take-over"
     return Stop(
         Reason.SINK_CONFLICT,
-        f"{where} {what}; it would be overwritten, so nothing is begun. Empty that place, or"
-        " name another one in the policy",
+        f"{place.place} {what}; it would be overwritten, so nothing is begun. `rotator deliver"
+        f" {case.user} --sink {place.sink_id}{own}{brings}` overwrites it; or empty it, or name"
+        " another place in the policy",
     )
 
 

@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
     from rotator.model import AccessKey, Action, Case, Place, PlaceState
 
-__all__ = ["deliver", "is_owed", "lacking", "lost_secret", "named", "unanswered_create"]
+__all__ = [
+    "deliver",
+    "is_owed",
+    "lacking",
+    "lost_secret",
+    "named",
+    "proof_backs_off",
+    "unanswered_create",
+]
 
 _CLOCKS_APART = timedelta(minutes=1)
 """How far AWS's clock may be from ours; beyond it nothing is changed at all."""
@@ -156,7 +164,7 @@ def deliver(case: Case) -> Deliver | Stop | Wait | None:
     if not is_owed(case) or not _at_hand(case):
         return None
     rotation = case.open
-    if obstacle := _ailing(case) or _proof_backs_off(case) or _nowhere(case):
+    if obstacle := _ailing(case) or proof_backs_off(case) or _nowhere(case):
         return obstacle
     verdicts = [(place, _obstacle(case, place)) for place in _in_order(case)]
     ready = tuple(place.place for place, verdict in verdicts if verdict is None)
@@ -203,8 +211,8 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
         return Stop(
             Reason.SINK_CONFLICT,
             f"{place.place} got {key_id} and was changed by somebody since, and its secret is"
-            " nowhere else. Put the value back that it had, or end this rotation with"
-            f" `rotator close {case.user} --reason …`",
+            f" nowhere else. Whoever has it may bring it, `rotator deliver {case.user} --from …`; or"
+            f" end this rotation with `rotator close {case.user} --reason …`",
         )
     dead = heir_is_dead(case)
     why = "is not Active any more" if dead else "lost its secret with the process that issued it"
@@ -283,7 +291,7 @@ def _put(places: tuple[Place, ...]) -> str:
     return f"put it to {listing(list(map(str, places)))}" if places else ""
 
 
-def _proof_backs_off(case: Case) -> Wait | None:
+def proof_backs_off(case: Case) -> Wait | None:
     """A proof failed lately; a secret that was read back is proven again, however old the first."""
     failures = case.failures.get(Step.PROVE)
     if failures is None or (case.open.proven_at is not None and case.secret_at_hand):

@@ -130,8 +130,9 @@ def _drifted(case: Case, rotation: Rotation) -> Stop | None:
             return Stop(
                 Reason.SINK_CONFLICT,
                 f"{place.place} got {rotation.successor} {moment(place.delivered_at)} and was"
-                " changed by somebody since: it is never overwritten by itself. Put the value back"
-                f" that it had, or end this rotation with `rotator close {case.user} --reason …`",
+                " changed by somebody since: it is never overwritten by itself."
+                f" `rotator deliver {case.user}` gives it {rotation.successor} again; or end this"
+                f" rotation with `rotator close {case.user} --reason …`",
             )
     return None
 

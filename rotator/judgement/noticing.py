@@ -37,7 +37,7 @@ __all__ = ["noticed", "user_gone"]
 def noticed(case: Case) -> Record | None:
     """A fact that a reading or a listing shows, and that the open rotation lacks."""
     if case.rotation is None:
-        return None
+        return _reached_by_order(case)
     return (
         _handed_over(case)
         or _reached(case)
@@ -92,6 +92,19 @@ def _reached(case: Case) -> Record | None:
         if place.readable and place.delivered_at is None and served(place) == successor:
             return Record(
                 Reason.SEEN, f"{place.place} serves {successor}", PlaceReached(place.place)
+            )
+    return None
+
+
+def _reached_by_order(case: Case) -> Record | None:
+    """A put that a person ordered, and whose answer was lost, is read to have been done."""
+    for place in our_places(case):
+        key_id = served(place)
+        if place.readable and key_id is not None and key_id == place.begun_key:
+            if key_id == place.answered_key:
+                continue
+            return Record(
+                Reason.SEEN, f"{place.place} serves {key_id}", PlaceReached(place.place, key_id)
             )
     return None
 

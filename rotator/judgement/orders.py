@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
 from rotator.judgement.beginning import ready
+from rotator.judgement.handing import hand
 from rotator.judgement.leaked import contain_or_replace
 from rotator.judgement.naming import retire
 from rotator.judgement.wording import span
@@ -51,6 +52,8 @@ def _obeyed(case: Case, order: Order) -> Action | None:
             return _rollback(case, order)
         case Verb.CLOSE:
             return _close(case, order)
+        case Verb.DELIVER:
+            return hand(case, order)
         case _:
             return _refuse(order, f"`{order.verb}` is no order that this version knows")
 

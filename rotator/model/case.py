@@ -263,10 +263,15 @@ class Leave(Judged):
 
 @dataclass(frozen=True, slots=True)
 class Deliver(Judged):
-    """Prove the successor if need be, then put it to these places, in this order."""
+    """Prove a key if need be, then put it to these places, in this order.
+
+    It is the successor, or the key that a person's order is about (`key_id`).
+    """
 
     name = ActionName.DELIVER
     places: tuple[Place, ...] = ()
+    key_id: str | None = None
+    order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,9 +342,10 @@ class NotSwitchedOff:
 
 @dataclass(frozen=True, slots=True)
 class PlaceReached:
-    """A reading shows the successor at this place."""
+    """A reading shows the successor at this place, or the key that an order had put there."""
 
     place: Place
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from rotator.reconcile.hands import Hands
 from rotator.reconcile.planning import Examined, Planner
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.sweep import Sweeper, SweepResult, accounts_of
+from rotator.reconcile.taking import Brought, take
 from rotator.reconcile.visit import VisitResult, visit
 
 __all__ = [
+    "Brought",
     "Equipment",
     "Examined",
     "Hands",
@@ -18,5 +20,6 @@ __all__ = [
     "Sweeper",
     "VisitResult",
     "accounts_of",
+    "take",
     "visit",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rotator.errors import ReadError, Rejected
-from rotator.model import NameProblem, PlaceState
+from rotator.model import NameProblem, PlaceState, Verb
 from rotator.sinks import SinkContext
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def place_states(
     equipment: Equipment, places: OpenPlaces, known: Known, seen: Look
 ) -> tuple[PlaceState, ...]:
     """The places of the policy, in its order, then those that are only on record."""
-    recorded = {row.place: _recorded(row, known.rotation) for row in known.places}
+    at_work = known.rotation is not None or any(o.verb is Verb.DELIVER for o in known.orders)
+    recorded = {row.place: _recorded(row, known.rotation, at_work=at_work) for row in known.places}
     states = [
         replace(
             recorded.pop(place) if place in recorded else _unclaimed(equipment, place, seen.user),
@@ -139,10 +140,11 @@ def _unclaimed(equipment: Equipment, place: Place, user: User) -> PlaceState:
     return PlaceState(place, readable=True, owner=taken_by)
 
 
-def _recorded(row: PlaceRow, rotation: Rotation | None) -> PlaceState:
+def _recorded(row: PlaceRow, rotation: Rotation | None, *, at_work: bool) -> PlaceState:
     """What is on record; a delivery counts only for the rotation that is open.
 
     Each beginning forgets the deliveries of the rotation before it, so that no clock is asked.
+    Failures count as long as somebody is `at_work` here: a rotation, or an order to deliver.
     """
     return PlaceState(
         place=row.place,
@@ -152,5 +154,5 @@ def _recorded(row: PlaceRow, rotation: Rotation | None) -> PlaceState:
         answered_key=row.answered_key,
         written_at=row.written_at,
         delivered_at=row.delivered_at if rotation else None,
-        failures=row.failures if rotation else None,
+        failures=row.failures if at_work else None,
     )

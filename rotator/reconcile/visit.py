@@ -6,6 +6,7 @@ visit ends when the judgement waits, stops, or an effect failed.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ from rotator.reconcile.standing import keep_standing
 from rotator.store import UserRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rotator.aws.accounts import Entered
     from rotator.model import Action, Case, User
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from rotator.reconcile.rolls import Roll
     from rotator.store import Known, Lease
 
-__all__ = ["VisitResult", "observe_user", "visit"]
+__all__ = ["VisitResult", "begun", "observe_user", "recall", "visit"]
 
 STEPS_MAX = 40
 """Actions in one visit; a rotation of a dozen places needs fewer, and nothing runs for ever."""
@@ -76,19 +77,27 @@ def visit(
     if lease is None:
         return VisitResult(user, None, left_to_another=True)
     try:
-        return _under_lease(equipment, entered, roll, user, lease, sweep_id)
+        with begun(equipment, entered, roll, user, lease, sweep_id=sweep_id) as journey:
+            return _go(journey)
     finally:
         equipment.store.release(lease)
 
 
-def _under_lease(
+@contextmanager
+def begun(
     equipment: Equipment,
     entered: Entered,
     roll: Roll,
     user: User,
     lease: Lease,
-    sweep_id: str | None,
-) -> VisitResult:
+    *,
+    sweep_id: str | None = None,
+) -> Iterator[Visit]:
+    """A visit under a lease: the user was looked at, and what was seen is on record.
+
+    Raises:
+        StoreError, LeaseLost: as `visit` does.
+    """
     known = recalled(equipment, user.ref)
     keep = _keeping(equipment, lease)
     with OpenPlaces(equipment, entered, None, user) as places:
@@ -107,7 +116,7 @@ def _under_lease(
             sweep_id,
         )
         _remember(journey)
-        return _go(journey)
+        yield journey
 
 
 def _keeping(equipment: Equipment, lease: Lease) -> Callable[[], None]:
@@ -175,7 +184,7 @@ def _go(journey: Visit) -> VisitResult:
         in_vain = action if progress is Progress.FAILED else None
         failed = failed or in_vain is not None
         fresh = progress is not Progress.GO_ON
-        _look_again(journey) if fresh else _recall(journey)
+        _look_again(journey) if fresh else recall(journey)
     if not is_owed(journey.case):
         # Another replica may have brought it everywhere, or nothing is open any more.
         journey.equipment.hands.let_go(journey.user.ref)
@@ -244,7 +253,7 @@ def _look_again(journey: Visit) -> None:
     _remember(journey)
 
 
-def _recall(journey: Visit) -> None:
+def recall(journey: Visit) -> None:
     """The same look, with what has been recorded since."""
     journey.known = recalled(journey.equipment, journey.user.ref)
     journey.case = assemble(

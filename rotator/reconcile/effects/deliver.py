@@ -1,4 +1,4 @@
-"""Steps 4 to 6: the successor is proven, then put to each place in turn."""
+"""Steps 4 to 6: the successor, or the key that an order names, is proven, then put."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rotator.model import (
     Absent,
     Failures,
     JournalOutcome,
+    Obey,
     Reason,
     Serves,
     Step,
@@ -18,6 +19,7 @@ from rotator.model import (
 )
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.prove import prove
+from rotator.reconcile.effects.record import obey
 from rotator.reconcile.effects.requests import Sent, extension, intend, outcome_of
 from rotator.store import PlaceRow
 
@@ -28,49 +30,72 @@ if TYPE_CHECKING:
     from rotator.reconcile.journey import Visit
     from rotator.sinks import Sink
 
-__all__ = ["deliver"]
+__all__ = ["deliver", "put"]
 
 
 def deliver(journey: Visit, action: Deliver) -> Progress:
-    """Prove the successor unless that is done, then put it where it is lacking.
+    """Prove the key unless that is done, then put it where it is lacking.
 
     A secret that was read back from a place is proven again before it is written anywhere.
     """
-    rotation = journey.case.open
-    credential = journey.equipment.hands.held(journey.user.ref, rotation.successor)
+    rotation, hands, ref = journey.case.rotation, journey.equipment.hands, journey.user.ref
+    successor = rotation.successor if rotation else None
+    key_id = action.key_id or journey.case.open.successor
+    credential = hands.held(ref, key_id)
     fetched = credential is None
     if credential is None:
-        credential = _read_back(journey)
+        credential = _read_back(journey, key_id)
     if credential is None:
         return Progress.FAILED
-    if (fetched or rotation.proven_at is None) and not prove(journey, credential):
-        journey.equipment.hands.let_go(journey.user.ref)
+    is_proven = rotation is not None and rotation.proven_at is not None and not fetched
+    if not is_proven and (why := prove(journey, credential)):
+        hands.let_go(ref)
+        if action.order_id is not None and key_id != successor:
+            _refuse(journey, action, why)
         return Progress.FAILED
-    if fetched:
-        journey.equipment.hands.hold(journey.user.ref, credential)
-    results = [_put(journey, place, credential) for place in action.places]
+    if fetched and key_id == successor:
+        hands.hold(ref, credential)
+    reason = Reason.ISSUED if action.order_id is None else Reason.REQUESTED
+    detail = "" if action.order_id is None else action.message
+    results = [
+        put(journey, place, credential, reason=reason, detail=detail) for place in action.places
+    ]
     return Progress.GO_ON if all(results) else Progress.FAILED
 
 
-def _read_back(journey: Visit) -> Credential | None:
-    """The successor's credential from a readable place that serves it."""
-    successor = journey.case.open.successor
+def _read_back(journey: Visit, key_id: str | None) -> Credential | None:
+    """The credential of a key from a readable place that serves it."""
     for state in journey.case.places:
         opened = journey.places.sinks.get(state.place)
-        if opened is not None and served(state) == successor:
+        if opened is not None and served(state) == key_id:
             credential = opened[1].fetch()
-            if credential is not None and credential.access_key_id == successor:
+            if credential is not None and credential.access_key_id == key_id:
                 return credential
     return None
 
 
-def _put(journey: Visit, place: Place, credential: Credential) -> bool:
+def _refuse(journey: Visit, action: Deliver, why: str) -> None:
+    """End an order whose key works nowhere: what a person asked for would do harm."""
+    message = (
+        f"what a place serves as {action.key_id} was not accepted, so it is put nowhere: {why}."
+        f" Bring the key itself with `rotator deliver {journey.user} --from …`, or have another"
+        f" made with `rotator rotate {journey.user}`"
+    )
+    refused = Obey(Reason.REFUSED, message, order_id=action.order_id or 0, refused=True)
+    obey(journey, refused)
+
+
+def put(
+    journey: Visit, place: Place, credential: Credential, *, reason: Reason, detail: str = ""
+) -> bool:
     """Put the credential to one place; whether it is known to be there afterwards."""
     state = next(state for state in journey.case.places if state.place == place)
     spec, sink = journey.places.sinks[place]
     replacing = state.reading if state.reading is not None else Absent()
     try:
-        sent = _intend(journey, state, spec.id, credential.access_key_id)
+        sent = _intend(
+            journey, state, spec.id, credential.access_key_id, reason=reason, detail=detail
+        )
     except PlaceTaken:
         return False
     try:
@@ -85,16 +110,19 @@ def _deadline(journey: Visit) -> datetime:
     return journey.equipment.clock() + journey.case.timing.request_timeout
 
 
-def _intend(journey: Visit, state: PlaceState, sink_id: str, key_id: str) -> Sent:
+def _intend(
+    journey: Visit, state: PlaceState, sink_id: str, key_id: str, *, reason: Reason, detail: str
+) -> Sent:
     with journey.change(extend=extension(journey)) as change:
         change.claim(PlaceRow(state.place, state.readable, sink_id))
         return intend(
             journey,
             change,
             Step.DELIVER,
-            reason=Reason.ISSUED,
+            reason=reason,
             key_id=key_id,
             place=state.place,
+            detail=detail,
         )
 
 
@@ -109,7 +137,7 @@ def _answered(journey: Visit, state: PlaceState, sent: Sent, sink: Sink, key_id:
     shows = reading == Serves(key_id) if state.readable else isinstance(reading, WrittenAt)
     if not shows:
         error = Rejected(f"the answer was yes, but {state.place} reads back otherwise: {reading}")
-        _failed(journey, state, sent, error, outcome=JournalOutcome.UNKNOWN)
+        _failed(journey, state, sent, error, key_id=key_id, outcome=JournalOutcome.UNKNOWN)
         return False
     now = journey.equipment.clock()
     with journey.change() as change:
@@ -138,7 +166,7 @@ def _not_put(
     outcome = outcome_of(error)
     if isinstance(error, Rejected) and reading == Serves(key_id):
         outcome = JournalOutcome.UNKNOWN
-    _failed(journey, state, sent, error, outcome=outcome)
+    _failed(journey, state, sent, error, key_id=key_id, outcome=outcome)
 
 
 def _failed(
@@ -147,6 +175,7 @@ def _failed(
     sent: Sent,
     error: AnswerError,
     *,
+    key_id: str,
     outcome: JournalOutcome,
 ) -> None:
     count = state.failures.count + 1 if state.failures else 1
@@ -161,7 +190,7 @@ def _failed(
         step=Step.DELIVER.value,
         outcome=outcome.value,
         error=str(error),
-        successor=journey.case.open.successor,
+        successor=key_id,
         failures=count,
         next_at=failures.last_at + journey.case.timing.backoff(count),
     )
@@ -171,7 +200,7 @@ def _tell_delivered(journey: Visit, state: PlaceState, key_id: str, *, seconds: 
     journey.tell(
         Event.KEY_DELIVERED,
         successor=key_id,
-        predecessor=journey.case.open.predecessor,
+        predecessor=journey.case.rotation.predecessor if journey.case.rotation else None,
         sink=state.sink_id,
         place=str(state.place),
         observed=False,

@@ -61,22 +61,23 @@ def record(journey: Visit, action: Record) -> Progress:
 
 
 def _reached(journey: Visit, fact: PlaceReached) -> None:
-    rotation, now = journey.case.open, journey.equipment.clock()
+    rotation, now = journey.case.rotation, journey.equipment.clock()
+    key_id = fact.key_id or journey.case.open.successor
     state = next(state for state in journey.case.places if state.place == fact.place)
     with journey.change() as change:
         change.claim(PlaceRow(state.place, state.readable, state.sink_id))
-        change.place(fact.place, answered_key=rotation.successor, delivered_at=now, failures=None)
+        change.place(fact.place, answered_key=key_id, delivered_at=now, failures=None)
         change.journal(
             Step.DELIVER,
             JournalOutcome.OBSERVED,
-            key_id=rotation.successor,
+            key_id=key_id,
             place=fact.place,
             reason=Reason.SEEN,
         )
     journey.tell(
         Event.KEY_DELIVERED,
-        successor=rotation.successor,
-        predecessor=rotation.predecessor,
+        successor=key_id,
+        predecessor=rotation.predecessor if rotation else None,
         sink=state.sink_id,
         place=str(fact.place),
         observed=True,
