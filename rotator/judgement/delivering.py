@@ -211,8 +211,8 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
         return Stop(
             Reason.SINK_CONFLICT,
             f"{place.place} got {key_id} and was changed by somebody since, and its secret is"
-            f" nowhere else. Whoever has it may bring it, `rotator deliver {case.user} --from …`; or"
-            f" end this rotation with `rotator close {case.user} --reason …`",
+            f" nowhere else. Whoever has it may bring it: `rotator deliver {case.user} --from …`."
+            f" Else end this rotation with `rotator close {case.user} --reason …`",
         )
     dead = heir_is_dead(case)
     why = "is not Active any more" if dead else "lost its secret with the process that issued it"

@@ -134,7 +134,7 @@ def _staying(case: Case, order: Order, key: AccessKey) -> str | Obey:
         " first let them serve the one that stays"
         if staying
         else f"no readable place serves another Active key ({listing(sorted(others))}): first"
-        " write the one that stays to a place"
+        f" bring the one that stays, with `rotator deliver {case.user} --from …`"
     )
     return _refuse(order, f"{what}. Or say `--now`: whoever uses {key.key_id} stops at once")
 
