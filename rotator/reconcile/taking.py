@@ -122,6 +122,82 @@ def _read_places(journey: Visit) -> None:
     recall(journey)
 
 
+def _given(journey: Visit, brought: Brought) -> str:
+    """Judge, prove, then put to one place after the other, judging anew after each round."""
+    written: list[str] = []
+    _next(journey, brought, written)
+    _prove(journey, brought)
+    while (todo := _next(journey, brought, written)) is not None:
+        for place in todo.places:
+            is_there = put(
+                journey,
+                place,
+                _named(journey, brought),
+                reason=Reason.REQUESTED,
+                detail=f"{Verb.DELIVER} --from" + (f": {brought.why}" if brought.why else ""),
+            )
+            if not is_there:
+                recall(journey)
+                raise Refused(_broken_off(journey, brought, str(place), written))
+            written.append(str(place))
+        recall(journey)
+    return has_it(journey.case, brought.key_id, brought.sink_id)
+
+
+def _next(journey: Visit, brought: Brought, written: list[str]) -> Deliver | None:
+    """The places that are written next; None where all that were asked for have the key."""
+    case = journey.case
+    refusal = why_not_taken(case, brought.key_id)
+    if refusal is not None:
+        raise Refused(refusal.sentence)
+    found = give(case, brought.key_id, sink_id=brought.sink_id, take_over=brought.take_over)
+    match found:
+        case Refusal(sentence):
+            raise Refused(sentence)
+        case Wait(_, message):
+            raise Refused(_ended(journey, message, written))
+        case _:
+            return found
+
+
+def _prove(journey: Visit, brought: Brought) -> None:
+    """It must be a key of this very user; of a key that IAM does not list, STS says whose it is."""
+    key_id, user = brought.key_id, journey.user
+    is_listed = journey.case.key(key_id) is not None
+    why = prove(journey, _named(journey, brought))
+    if why is not None and is_listed:
+        raise Refused(f"{key_id} was not proven: {why}. Nothing was written")
+    if why is not None:
+        raise Refused(f"IAM lists no key {key_id} of {user}: {why}. Nothing was written")
+    if not is_listed:
+        raise Refused(
+            f"{key_id} is accepted as a key of {user}, but IAM's listing does not show it yet."
+            " Nothing was written; try again in a minute"
+        )
+
+
+def _named(journey: Visit, brought: Brought) -> Credential:
+    """The credential under the names that the user has now, whatever its source said."""
+    user = journey.user
+    return replace(brought.credential, user_name=user.name, account_id=user.account_id)
+
+
+def _broken_off(journey: Visit, brought: Brought, place: str, written: list[str]) -> str:
+    state = next(state for state in journey.case.places if str(state.place) == place)
+    why = state.failures.why if state.failures else "somebody else claimed it meanwhile"
+    return _ended(journey, f"{brought.key_id} could not be put to {place}: {why}", written)
+
+
+def _ended(journey: Visit, why: str, written: list[str]) -> str:
+    """Why it ended, and what is so now: what is in one place can be given to the others."""
+    if not written:
+        return f"{why}. No place was given the key; the same command may be given again"
+    return (
+        f"{why}. It is in {', '.join(written)}: `rotator deliver {journey.user}` gives it to the"
+        " other places"
+    )
+
+
 def _tell(journey: Visit, refusal: Refused | None, message: str) -> None:
     told = {"verb": Verb.DELIVER.value, "actor": journey.equipment.actor}
     if refusal is None:
