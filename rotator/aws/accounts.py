@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from rotator.aws import answers, signing
+from rotator.aws.ambient import REFUSED, Ambient
 from rotator.aws.iam import Iam
 from rotator.aws.pace import Pace, Rates
 from rotator.aws.wire import READ_ATTEMPTS, READ_TIMEOUT, Tap, Wire, connect, settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
     from rotator import model
+    from rotator.aws.ambient import OnCredentials
     from rotator.aws.wire import OnRequest
 
 __all__ = ["Accounts", "Entered", "Identity"]
@@ -36,11 +38,6 @@ PROOF_TIMEOUT = 10.0
 
 ARN_PARTS = 6
 """arn, partition, service, region, account and resource (AWS General Reference, ARNs)."""
-
-REFUSED = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "SignatureDoesNotMatch"}
-)
-"""What AWS answers to credentials that were good once: ours may have been replaced meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +67,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """One account as a sweep works in it.
-
-    Attributes:
-        signing_key_id: the long-term key that signs our calls, or assumes the role that does;
-            None where nothing but roles is at work. Such a key is in use as long as we live.
-    """
+    """One account as a sweep works in it."""
 
     name: str
     account_id: str
     partition: str
     region: str
     caller_arn: str
-    signing_key_id: str | None
     iam: Iam = field(repr=False)
     _connection: _Connection = field(repr=False)
 
@@ -121,10 +112,11 @@ class Accounts:
     `request_timeout` is the longest that a request that changes something may live. Without
     `rates` no request waits for another. `on_request` is told of each request: the account's
     name, the action ("iam:CreateAccessKey"), and `ok`, `throttled`, `denied`, `rejected` or
-    `unknown`.
+    `unknown`. `on_credentials` is told when our own credentials have moved, or should have.
+    `ambient` are our own credentials, where they have lived longer than this configuration.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who is told of what, besides
         self,
         accounts: Sequence[model.Account],
         *,
@@ -133,11 +125,15 @@ class Accounts:
         request_timeout: timedelta,
         rates: Rates | None = Rates(),  # noqa: B008 - frozen
         on_request: OnRequest = lambda account, action, result: None,  # noqa: ARG005 - nobody counts
+        on_credentials: OnCredentials = lambda change: None,  # noqa: ARG005 - nobody is told
+        ambient: Ambient | None = None,
     ) -> None:
         self._environ = environ
         self._clock = clock
         self._request_timeout = request_timeout.total_seconds()
-        self._ambient = signing.Ambient(environ)
+        self._ambient = ambient or Ambient(environ, clock)
+        self._ambient.asks(self._account_of, on_credentials)
+        self._accounts = tuple(accounts)
         self._wires = {
             account.name: Wire(account.name, clock=clock, pace=Pace(rates), on_request=on_request)
             for account in accounts
@@ -163,6 +159,13 @@ class Accounts:
             except ReadError as exc:
                 raise type(exc)(f"account {account.name}: {exc}", code=exc.code) from exc
 
+    def signing(self) -> tuple[model.SigningKey, ...]:
+        """The long-term keys that sign our calls now, or assume the roles that do.
+
+        They are in use as long as we live. Looks at their sources, and moves over where it can.
+        """
+        return self._ambient.signing()
+
     def _enter(self, account: model.Account) -> Entered:
         try:
             door = self._door(account)
@@ -170,8 +173,9 @@ class Accounts:
         except ReadError as exc:
             if exc.code not in REFUSED:
                 raise
-            # A key that was replaced in the environment is refused like one that never was good.
-            self._ambient.forget()
+            # A key that was replaced meanwhile is refused like one that never was good, and so is
+            # a new one that not all of AWS knows yet.
+            self._ambient.distrust()
             door = self._door(account)
             identity = door.connection.identify()
         self._check(account, identity)
@@ -181,7 +185,6 @@ class Accounts:
             partition=identity.partition,
             region=door.connection.region,
             caller_arn=identity.arn,
-            signing_key_id=signing.long_term_key(door.ambient),
             iam=door.connection.iam(identity),
             _connection=door.connection,
         )
@@ -194,6 +197,21 @@ class Accounts:
             door = _Door(ambient, self._connect(account, ambient))
             self._doors[account.name] = door
         return door
+
+    def _account_of(self, session: Session) -> str:
+        """To which account the credentials of a session belong.
+
+        Raises:
+            ReadError: AWS does not know them, or does not say.
+        """
+        account = self._accounts[0]
+        wire = self._wires[account.name]
+        region = signing.region_of(session, account, self._environ)
+        connection = _Connection(session, wire, region, self._request_timeout, reads=1)
+        try:
+            return connection.identify().account_id
+        finally:
+            connection.sts.client.close()
 
     def _connect(self, account: model.Account, ambient: Session) -> _Connection:
         wire = self._wires[account.name]
@@ -232,14 +250,20 @@ class _Door:
 class _Connection:
     """One session of botocore on the account's wire, and the clients made from it."""
 
-    def __init__(self, session: Session, wire: Wire, region: str, request_timeout: float) -> None:
+    def __init__(
+        self,
+        session: Session,
+        wire: Wire,
+        region: str,
+        request_timeout: float,
+        *,
+        reads: int = READ_ATTEMPTS,
+    ) -> None:
         self.wire = wire
         self.region = region
         self._session = session
         self._request_timeout = request_timeout
-        self._reading = settings(
-            attempts=READ_ATTEMPTS, read_timeout=min(READ_TIMEOUT, request_timeout)
-        )
+        self._reading = settings(attempts=reads, read_timeout=min(READ_TIMEOUT, request_timeout))
         self._writing = settings(attempts=1, read_timeout=request_timeout)
         self._proving = settings(attempts=1, read_timeout=min(PROOF_TIMEOUT, request_timeout))
         self._clients: dict[tuple[str, str], BaseClient] = {}

@@ -1,13 +1,10 @@
-"""Where our own credentials come from: the environment, as in every AWS tool, or a role."""
+"""Sessions of botocore, and the roles that our own credentials assume."""
 
 from __future__ import annotations
 
 import functools
-import threading
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import botocore.session
 from botocore.credentials import CredentialProvider, CredentialResolver, RefreshableCredentials
@@ -28,9 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SESSION_NAME",
-    "Ambient",
     "assume",
-    "long_term_key",
+    "bare_session",
     "region_of",
     "session_of_role",
 ]
@@ -41,65 +37,10 @@ SESSION_NAME = "rotator"
 RENEWAL_SECONDS = 5 * 60
 """How long before they expire the credentials of a role are asked for again."""
 
-LONG_TERM = "AKIA"
-"""How the ids of keys begin that do not expire by themselves (IAM User Guide, identifiers)."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    """What a file was like; a file that cannot be looked at is like none."""
-
-    mtime_ns: int = 0
-    size: int = -1
-    inode: int = 0
-
-    @classmethod
-    def of(cls, path: Path) -> _Stamp:
-        try:
-            stat = path.expanduser().stat()
-        except (OSError, RuntimeError):
-            return cls()
-        return cls(stat.st_mtime_ns, stat.st_size, stat.st_ino)
-
-
-class Ambient:
-    """The credentials of whoever runs us, read anew when the files of AWS have changed.
-
-    Otherwise one session is kept: it renews by itself what expires, and asks no instance, process
-    or login twice. Our own key may be one that we rotate, so a changed file must be noticed.
-    """
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._files = (
-            Path(environ.get("AWS_CONFIG_FILE", "~/.aws/config")),
-            Path(environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")),
-        )
-        self._stamps: tuple[_Stamp, ...] = ()
-        self._session: Session | None = None
-        self._lock = threading.Lock()
-
-    def session(self) -> Session:
-        """The session to work with now; another object when the credentials may be others.
-
-        Raises:
-            ReadError: there are no credentials, and what to do about it.
-        """
-        stamps = tuple(map(_Stamp.of, self._files))
-        with self._lock:
-            if self._session is None or stamps != self._stamps:
-                self._session = answers.read(_new_session, "find AWS credentials")
-                self._stamps = stamps
-            return self._session
-
-    def forget(self) -> None:
-        """Read everything anew the next time: the credentials were refused."""
-        with self._lock:
-            self._session = None
-
-
-def _bare_session() -> Session:
-    """A session that has not looked for credentials yet."""
-    session = botocore.session.Session()
+def bare_session(profile: str | None = None) -> Session:
+    """A session that has not looked for credentials yet; of this profile, or the one in force."""
+    session = botocore.session.Session(profile=profile)
     models = _models(session.get_config_variable("data_path"))
     session.register_component("data_loader", models)
     return session
@@ -109,13 +50,6 @@ def _bare_session() -> Session:
 def _models(data_path: str | None) -> Loader:
     """AWS's models of its services, once for all sessions: each would read 10 MB of its own."""
     return create_loader(data_path)
-
-
-def _new_session() -> Session:
-    session = _bare_session()
-    if session.get_credentials() is None:
-        raise ReadError(answers.cure("NoCredentialsError"), code="NoCredentialsError")
-    return session
 
 
 def region_of(session: Session, account: model.Account, environ: Mapping[str, str]) -> str:
@@ -130,34 +64,6 @@ def region_of(session: Session, account: model.Account, environ: Mapping[str, st
     if not region:
         raise ReadError(answers.cure("NoRegionError"), code="NoRegionError")
     return str(region)
-
-
-def long_term_key(session: Session) -> str | None:
-    """The id of the long-term key that signs our calls, or that a role was assumed with.
-
-    None where there is only a role (of an instance, a container, a web identity).
-
-    Raises:
-        ReadError: the credentials had to be renewed, and could not be.
-    """
-    key_id = answers.read(lambda: _signing_key(session), "renew the AWS credentials")
-    if not key_id.startswith(LONG_TERM):
-        key_id = _source_key(session)
-    return key_id if key_id.startswith(LONG_TERM) else None
-
-
-def _signing_key(session: Session) -> str:
-    credentials = session.get_credentials()
-    return (credentials and credentials.get_frozen_credentials().access_key) or ""
-
-
-def _source_key(session: Session) -> str:
-    """The key of the profile from which the profile in use assumes its role, over any number."""
-    profiles: Mapping[str, Mapping[str, Any]] = session.full_config.get("profiles", {})
-    name = session.profile or "default"
-    for _ in profiles:
-        name = str(profiles.get(name, {}).get("source_profile", name))
-    return str(profiles.get(name, {}).get("aws_access_key_id", ""))
 
 
 def assume(sts: Tap[STSClient], account: model.Account) -> dict[str, str]:
@@ -224,6 +130,6 @@ def session_of_role(ask: Callable[[], dict[str, str]], clock: Callable[[], datet
         ReadError: as `ask` does, now or when the credentials are renewed.
     """
     role = _Role(ask, ask(), clock)
-    session = _bare_session()
+    session = bare_session()
     session.register_component("credential_provider", CredentialResolver(providers=[role]))
     return session

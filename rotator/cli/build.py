@@ -15,9 +15,9 @@ from uuid import uuid4
 from rotator.cli.clocks import clock
 from rotator.cli.outcomes import WrongCall
 from rotator.config import Tables, load
-from rotator.events import Level
+from rotator.events import Event, Level
 from rotator.formats import FORMATS
-from rotator.model import HttpSettings
+from rotator.model import HttpSettings, Kept
 from rotator.reconcile import Equipment, Hands
 from rotator.sinks import build, installed, sweep_leftovers
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Mapping
 
+    from rotator.aws.ambient import Ambient
     from rotator.events import Emit
-    from rotator.model import Configuration
+    from rotator.model import Configuration, Renewed
     from rotator.outlets.logs import LogFormat
     from rotator.store import Store
 
@@ -35,6 +36,7 @@ __all__ = [
     "disable_core_dumps",
     "equip",
     "load_configuration",
+    "own_credentials",
     "settings_of",
     "state_of",
     "tidy",
@@ -147,8 +149,9 @@ def equip(  # noqa: PLR0913 - the parts of a process
     hands: Hands | None = None,
     stopping: Flag | None = None,
     on_request: Callable[[str, str, str], None] | None = None,
+    ambient: Ambient | None = None,
 ) -> Equipment:
-    """What a process works with under one configuration."""
+    """What a process works with under one configuration; `ambient` outlives configurations."""
     from rotator.aws.accounts import Accounts
     from rotator.aws.pace import Rates
     from rotator.aws.quiet import quiet_boto
@@ -161,6 +164,8 @@ def equip(  # noqa: PLR0913 - the parts of a process
         request_timeout=configuration.timing.request_timeout,
         rates=None if _is_local(os.environ) else Rates(),
         on_request=on_request or (lambda _account, _action, _result: None),
+        on_credentials=lambda change: _tell_credentials(emit, change),
+        ambient=ambient,
     )
     flag = stopping or Flag()
     return Equipment(
@@ -176,6 +181,26 @@ def equip(  # noqa: PLR0913 - the parts of a process
         hands=hands or Hands(),
         stopping=flag,
     )
+
+
+def own_credentials() -> Ambient:
+    """The credentials of this process, for as long as it lives, whatever the configuration."""
+    from rotator.aws.ambient import Ambient
+
+    return Ambient(os.environ, clock)
+
+
+def _tell_credentials(emit: Emit, change: Renewed | Kept) -> None:
+    """Our own credentials have moved, or should have."""
+    if isinstance(change, Kept):
+        emit(Event.CREDENTIALS_KEPT, access_key_id=change.key_id, message=change.why)
+    else:
+        emit(
+            Event.CREDENTIALS_MOVED,
+            access_key_id=change.before,
+            successor=change.after,
+            origin=change.source,
+        )
 
 
 def _pause(stopping: Flag, seconds: float) -> None:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import rotator
-from rotator.cli.build import disable_core_dumps, equip, load_configuration, tidy
+from rotator.cli.build import (
+    disable_core_dumps,
+    equip,
+    load_configuration,
+    own_credentials,
+    tidy,
+)
 from rotator.cli.clocks import clock
 from rotator.cli.gauges import StepTimes, standing_of
 from rotator.cli.stores import ensured, opened
@@ -72,6 +78,7 @@ def _build(
         clock=clock,
     )
     process, hands, stopping = uuid4().hex, Hands(), Flag()
+    ambient = own_credentials()
     metrics = Metrics(
         clock=clock, version=rotator.__version__, standing=lambda: standing_of(daemon.store)
     )
@@ -89,6 +96,7 @@ def _build(
             hands=hands,
             stopping=stopping,
             on_request=metrics.on_request,
+            ambient=ambient,
         )
 
     source = settings.config or Path()

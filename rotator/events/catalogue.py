@@ -246,10 +246,14 @@ _THE_USERS = {
     ),
     Event.USER_OVERDUE: Spec(
         WARNING,
-        ("access_key_id", "reason", "message", "created_at", "overdue_at", "phase", "next_at"),
+        (
+            *("access_key_id", "reason", "message", "created_at", "overdue_at", "phase"),
+            *("next_at", "signed_by"),
+        ),
         "An Active key has passed the policy's `max_age`, or cannot be out of service before it "
         "does.",
-        "`rotator explain USER` names the gate or the cause that is in the way.",
+        "`rotator explain USER` names the gate or the cause that is in the way. With `signed_by` "
+        "it is rotator itself that uses the key: restart those replicas with the new one.",
     ),
     Event.USER_UNCOVERED: Spec(
         WARNING,
@@ -300,6 +304,21 @@ _THE_WORLD = {
         INFO,
         ("since", "seconds"),
         "The account can be worked in again.",
+    ),
+    Event.CREDENTIALS_MOVED: Spec(
+        INFO,
+        ("access_key_id", "successor", "origin"),
+        "rotator signs its own calls with another key of a user from now on (`successor`; none "
+        "where only a role is at work), by itself and without a restart.",
+    ),
+    Event.CREDENTIALS_KEPT: Spec(
+        WARNING,
+        ("access_key_id", "message"),
+        "What gives rotator its own credentials gives others, or none, and they are not taken: "
+        "those that it has go on being used as long as they work. It is looked at again all the "
+        "time, and told once.",
+        "Mend the file, the profile or the process that `message` names. No restart is needed, "
+        "and one would fail.",
     ),
     Event.CLOCK_SKEWED: Spec(
         ERROR,

@@ -81,6 +81,8 @@ FIELDS: dict[str, Field] = COMMON | {
     "signal": Field("the signal that asked for it"),
     "replica": Field("which replica"),
     "source": Field("the file or folder of the configuration"),
+    "origin": Field("where rotator has its own credentials from"),
+    "signed_by": Field("the replicas of rotator that sign with the key, and where they have it"),
     "config_digest": Field("the digest of the configuration in force"),
     "policies": Field("how many policies"),
     "accounts": Field("how many accounts"),

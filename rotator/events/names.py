@@ -61,6 +61,8 @@ class Event(StrEnum):
     SINK_FAILED = "sink.failed"
     ACCOUNT_FAILED = "account.failed"
     ACCOUNT_RECOVERED = "account.recovered"
+    CREDENTIALS_MOVED = "credentials.moved"
+    CREDENTIALS_KEPT = "credentials.kept"
     CLOCK_SKEWED = "clock.skewed"
     CLOCK_RECOVERED = "clock.recovered"
     STORE_FAILED = "store.failed"

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
+from rotator.judgement.ourselves import in_use_by_us, kept_for_us
 from rotator.judgement.presence import has, may_have, our_places
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
@@ -36,7 +37,6 @@ __all__ = [
     "by_word",
     "heir_is_dead",
     "heir_serves",
-    "in_use_by_us",
     "is_unused",
     "is_waived",
     "may_go",
@@ -148,14 +148,21 @@ def rule_of(rotation: Rotation) -> Rule | None:
 
 
 def may_go(case: Case, key: AccessKey) -> bool:
-    """The only guard before the only two calls that harm: a title, no reader, and an heir."""
+    """The only guard before the only two calls that harm: a title, no reader, and an heir.
+
+    Nobody's word waives it for a key that signs our own calls.
+    """
     title = title_of(case, key)
     rule = TITLES.get(title) if title else None
-    return rule is not None and (
-        is_waived(case.open)
-        or (
-            not any(may_have(place, key.key_id, case) for place in our_places(case))
-            and (not rule.heir(case.open) or heir_serves(case))
+    return (
+        rule is not None
+        and not in_use_by_us(case, key)
+        and (
+            is_waived(case.open)
+            or (
+                not any(may_have(place, key.key_id, case) for place in our_places(case))
+                and (not rule.heir(case.open) or heir_serves(case))
+            )
         )
     )
 
@@ -208,10 +215,12 @@ def heir_is_dead(case: Case) -> bool:
 
 
 def stays(case: Case, key: AccessKey) -> Wait:
-    """Why `may_go` says no, as a sentence: the heir first, then the places."""
+    """Why `may_go` says no, as a sentence: the heir first, then the places, then ourselves."""
     rotation, rule = case.open, rule_of(case.open)
     soon = case.now + case.timing.settle
     assert rule is not None
+    if is_waived(rotation):
+        return kept_for_us(case, key)
     heir = case.key(rotation.successor)
     unsound = heir is None or not heir.is_active or heir.key_id in case.contradicted
     if rule.heir(rotation) and (unsound or rotation.proven_at is None):
@@ -228,6 +237,9 @@ def stays(case: Case, key: AccessKey) -> Wait:
             return Wait(
                 Reason.SINK, f"{key.key_id} stays: {place.place} {_why_in_doubt(place)}", soon
             )
+    if not rule.heir(rotation) or heir_serves(case):
+        patience = rested if key.status is KeyStatus.INACTIVE else patient
+        return patience(case, key) or kept_for_us(case, key)
     without = [str(p.place) for p in our_places(case) if heir is None or not has(p, heir.key_id)]
     where = f"not in {listing(without)}" if without else "in no place that is known"
     return Wait(Reason.SINK, f"{key.key_id} stays: {rotation.successor} is {where}", soon)
@@ -239,11 +251,11 @@ def patient(case: Case, key: AccessKey) -> Wait | None:
     assert title is not None
     rule, rotation = TITLES[title], case.open
     if by_word(rotation):
-        return None if rotation.now else _ours(case, key)
+        return None
     return (
         (_grace(case, key) if rule.grace else None)
         or _unknown_use(case, key)
-        or _ours(case, key)
+        or (kept_for_us(case, key) if in_use_by_us(case, key) else None)
         or (_quiet(case, key) if rule.quiet else None)
         or (_unused(case, key) if rule.unused else None)
         or (_first_use(case, key) if rule.first_use else None)
@@ -311,17 +323,6 @@ def _quiet(case: Case, key: AccessKey) -> Wait | None:
     )
 
 
-def _ours(case: Case, key: AccessKey) -> Wait | None:
-    """A key with which a live replica signs its calls is in use now: it is our own hand."""
-    if not in_use_by_us(case, key):
-        return None
-    return Wait(
-        Reason.NOT_QUIET,
-        f"{key.key_id} is in use now: a live replica of rotator signs its calls with it",
-        case.now + case.timing.settle,
-    )
-
-
 def _unused(case: Case, key: AccessKey) -> Wait | None:
     if is_unused(case, key):
         return None
@@ -347,13 +348,8 @@ def is_unused(case: Case, key: AccessKey) -> bool:
 
 def quiet_at(case: Case, key: AccessKey) -> datetime:
     """When a key will have been quiet for long enough, if it is not used again."""
-    settled = case.terms.quiet_period + case.timing.last_used_lag
-    return _clock(case, key, used_at(key)) + settled
-
-
-def in_use_by_us(case: Case, key: AccessKey) -> bool:
-    """Whether a live replica of ours signs its calls with this key: that is a use now."""
-    return key.key_id in case.signing_keys
+    last = case.now if in_use_by_us(case, key) else used_at(key)
+    return _clock(case, key, last) + case.terms.quiet_period + case.timing.last_used_lag
 
 
 def _first_use(case: Case, key: AccessKey) -> Wait | None:

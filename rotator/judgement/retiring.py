@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
-from rotator.judgement.leaving import in_use_by_us, is_unused, used_at
+from rotator.judgement.leaving import is_unused, used_at
+from rotator.judgement.ourselves import in_use_by_us
 from rotator.judgement.presence import may_have, our_places, served
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (

@@ -7,3 +7,4 @@ from rotator.model.places import *
 from rotator.model.policy import *
 from rotator.model.reasons import *
 from rotator.model.rotation import *
+from rotator.model.signing import *

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Step,
         Title,
     )
+    from rotator.model.signing import Signer
 
 __all__ = [
     "Action",
@@ -125,7 +126,7 @@ class Case:
         counts: effects of the last 24 hours of this policy and account, per door.
         failed_in_a_row: users in a row whose beginning failed lately; `failed_until` ends that.
         approvals: doors that a person has approved for this user.
-        signing_keys: keys with which live replicas of ours sign their calls.
+        signers: the live replicas of ours that sign with a user's key, and with which.
         secret_at_hand: the successor's secret is in this process's memory.
         doubts: what must be known and is not.
     """
@@ -156,7 +157,7 @@ class Case:
     failed_in_a_row: int = 0
     failed_until: datetime | None = None
     approvals: frozenset[DoorName] = frozenset()
-    signing_keys: frozenset[str] = frozenset()
+    signers: tuple[Signer, ...] = ()
     quarantined_since: datetime | None = None
     secret_at_hand: bool = False
     doubts: tuple[Doubt, ...] = ()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rotator.judgement.selection import is_enforced, select
-from rotator.model import Case, Doubt, Reason, Selected
+from rotator.model import Case, Doubt, Reason, Selected, Signer
 from rotator.reconcile.places import place_states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from rotator.model import AccessKey, Configuration, Policy, Selection, User, UserRef
     from rotator.reconcile.equipment import Equipment
@@ -23,6 +22,8 @@ __all__ = ["assemble", "policy_of", "recalled", "selection_of"]
 
 QUARANTINE = "AWSCompromisedKeyQuarantine"
 """How the names of the policies begin that AWS attaches to users whose keys have leaked."""
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 DAY = timedelta(hours=24)
 """Over how long limits count."""
@@ -54,7 +55,9 @@ def assemble(
     configuration = equipment.configuration()
     store, now, user = equipment.store, equipment.clock(), seen.user
     policy = policy_of(configuration, selection, known)
-    replicas = store.replicas(now - 2 * configuration.timing.lease)
+    announced = store.replicas(LONG_AGO)
+    live_since = now - 2 * configuration.timing.lease
+    replicas = [row for row in announced if row.seen_at >= live_since]
     name = policy.name if policy else ""
     failed, failed_until = _failed_in_a_row(equipment, name, user.account_id, now)
     return Case(
@@ -83,7 +86,7 @@ def assemble(
         counts=store.counts(name, user.account_id, now - DAY),
         failed_in_a_row=failed,
         failed_until=failed_until,
-        signing_keys=frozenset(row.access_key_id for row in replicas if row.access_key_id),
+        signers=_signers(equipment, announced, live_since),
         quarantined_since=_quarantined_since(known, user, now),
         secret_at_hand=_is_at_hand(equipment, known, user),
         doubts=_doubts(equipment, places, seen, now),
@@ -137,6 +140,23 @@ def _disagreement(configuration: Configuration, replicas: Sequence[ReplicaRow]) 
         f"live replicas have another configuration ({names}): nothing is begun, switched off or"
         " deleted until all have the same"
     )
+
+
+def _signers(
+    equipment: Equipment, announced: Sequence[ReplicaRow], live_since: datetime
+) -> tuple[Signer, ...]:
+    """Which live replicas sign with which keys.
+
+    Of this very process that is known without a record, however long it stood still; one that
+    never announced itself (`plan`, `explain`) only looks, and is no replica.
+    """
+    found: list[Signer] = []
+    for row in announced:
+        is_own = row.replica_id == equipment.process
+        if is_own or row.seen_at >= live_since:
+            keys = equipment.accounts.signing() if is_own else row.keys
+            found += [Signer(row.replica_id, row.host, key) for key in keys]
+    return tuple(found)
 
 
 def _failed_in_a_row(

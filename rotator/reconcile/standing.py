@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rotator.events import Event
 from rotator.judgement.beginning import due_at, overdue
+from rotator.judgement.ourselves import signed_by
 from rotator.judgement.phases import phase_of
 from rotator.judgement.presence import served
 from rotator.model import Mode, Reason, Selected, Shut, Stop, Wait
@@ -164,4 +165,5 @@ def _tell(journey: Visit, before: UserRow | None, row: UserRow) -> None:
             message=row.message,
             phase=row.phase,
             next_at=row.next_at,
+            signed_by=signed_by(journey.case, oldest.key_id) if oldest else None,
         )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from socket import gethostname
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Account, Policy, Selector, UserRef
+    from rotator.model import Account, Policy, Selector, SigningKey, UserRef
     from rotator.reconcile.equipment import Equipment
     from rotator.store import Standing
 
@@ -64,7 +65,7 @@ class Sweeper:
 
     equipment: Equipment
     rolls: Rolls = field(init=False)
-    _signing: dict[str, str | None] = field(default_factory=dict)
+    _announced: tuple[tuple[SigningKey, ...], datetime] | None = None
     _told: set[tuple[Event, str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -128,19 +129,32 @@ class Sweeper:
         return self._visit_all(entered, roll, users, None)
 
     def announce(self) -> None:
-        """Say in the store that this process lives, with which configuration and key.
+        """Say in the store that this process lives, with which configuration and keys.
 
         Raises:
             StoreError: the store cannot be used.
         """
-        keys = [key for key in self._signing.values() if key is not None]
+        keys = self.equipment.accounts.signing()
         self.equipment.store.seen_replica(
             self.equipment.process,
             version=rotator.__version__,
             config_digest=self.equipment.configuration().digest,
-            access_key_id=keys[0] if keys else None,
             at=self.equipment.clock(),
+            host=gethostname(),
+            keys=keys,
         )
+        self._announced = keys, self.equipment.clock()
+
+    def _announce_in_time(self) -> None:
+        """Announce where the keys are others, or the last time was long ago."""
+        if self._announced is not None:
+            keys, at = self._announced
+            is_recent = (
+                self.equipment.clock() < at + self.equipment.configuration().timing.lease / 4
+            )
+            if is_recent and keys == self.equipment.accounts.signing():
+                return
+        self.announce()
 
     def farewell(self) -> None:
         """Say in the store that this process ends.
@@ -173,9 +187,7 @@ class Sweeper:
         """Enter an account and list its users; what fails is told, and ends this account alone."""
         try:
             entered = self.equipment.accounts.enter(account)
-            if self._signing.get(account.name, "") != entered.signing_key_id:
-                self._signing[account.name] = entered.signing_key_id
-                self.announce()
+            self._announce_in_time()
             return entered, self.rolls.of(entered), None
         except ReadError as exc:
             self.equipment.emit(

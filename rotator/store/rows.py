@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from rotator.model import LastUse
+    from rotator.model import LastUse, SigningKey
 
 __all__ = [
     "Blocked",
@@ -228,13 +228,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRow:
-    """One process of ours, as it last announced itself."""
+    """One process of ours, as it last announced itself; `keys` are those that it signs with."""
 
     replica_id: str
     version: str
     config_digest: str
-    access_key_id: str | None
     seen_at: datetime
+    host: str = ""
+    keys: tuple[SigningKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,10 +283,20 @@ replicas = Table(
     METADATA,
     Column("replica_id", Text, primary_key=True),
     Column("version", Text, nullable=False),
+    Column("host", Text, nullable=False, server_default=""),
     Column("config_digest", Text, nullable=False),
-    Column("access_key_id", Text),
     Column("seen_at", Moment, nullable=False),
 )
+
+replica_keys = Table(
+    "replica_keys",
+    METADATA,
+    Column("replica_id", Text, ForeignKey("replicas.replica_id"), primary_key=True),
+    Column("access_key_id", Text, primary_key=True),
+    Column("source", Prose, nullable=False),
+    Column("moves", Boolean, nullable=False),
+)
+"""The long-term keys that a replica signs with, and where it has them from; never a secret."""
 
 sweeps = Table(
     "sweeps",

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from rotator.model import SigningKey
 from rotator.store import shapes
 from rotator.store.part import Part
 from rotator.store.rows import Counts, ReplicaRow
-from rotator.store.schema import replicas, sweeps
+from rotator.store.schema import replica_keys, replicas, sweeps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
     from rotator.store.rows import SweepRow
 
@@ -32,14 +36,15 @@ class Sweeps(Part):
         *,
         version: str,
         config_digest: str,
-        access_key_id: str | None,
         at: datetime,
+        host: str = "",
+        keys: Sequence[SigningKey] = (),
     ) -> None:
-        """Announce a process of ours; those long unheard of are forgotten."""
+        """Announce a process of ours and its keys; those long unheard of are forgotten."""
         columns = {
             "version": version,
+            "host": host,
             "config_digest": config_digest,
-            "access_key_id": access_key_id,
             "seen_at": at,
         }
         with self._database.writing() as connection:
@@ -47,13 +52,16 @@ class Sweeps(Part):
             connection.execute(
                 row.on_conflict_do_update(index_elements=[replicas.c.replica_id], set_=columns)
             )
-            connection.execute(
-                delete(replicas).where(replicas.c.seen_at < at - _REPLICA_FORGOTTEN_AFTER)
-            )
+            _sign_with(connection, replica_id, keys)
+            old = replicas.c.seen_at < at - _REPLICA_FORGOTTEN_AFTER
+            gone = select(replicas.c.replica_id).where(old)
+            connection.execute(delete(replica_keys).where(replica_keys.c.replica_id.in_(gone)))
+            connection.execute(delete(replicas).where(old))
 
     def forget_replica(self, replica_id: str) -> None:
         """A process of ours ends: nobody needs to wait for it, or to agree with it, any more."""
         with self._database.writing() as connection:
+            _sign_with(connection, replica_id, ())
             connection.execute(delete(replicas).where(replicas.c.replica_id == replica_id))
 
     def replicas(self, live_since: datetime) -> list[ReplicaRow]:
@@ -61,8 +69,14 @@ class Sweeps(Part):
         query = (
             select(replicas).where(replicas.c.seen_at >= live_since).order_by(replicas.c.replica_id)
         )
+        signing = select(replica_keys).order_by(replica_keys.c.access_key_id)
         with self._database.reading() as connection:
-            return [ReplicaRow(**row._asdict()) for row in connection.execute(query)]
+            found = [row._asdict() for row in connection.execute(query)]
+            keys: dict[str, list[SigningKey]] = {}
+            for row in connection.execute(signing):
+                key = SigningKey(row.access_key_id, row.source, moves=row.moves)
+                keys.setdefault(row.replica_id, []).append(key)
+        return [ReplicaRow(**row, keys=tuple(keys.get(row["replica_id"], ()))) for row in found]
 
     def sweep_begun(self, sweep_id: str, *, policy: str, account_id: str) -> None:
         """Record that a policy's run over an account has begun."""
@@ -110,3 +124,17 @@ class Sweeps(Part):
         with self._database.reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else shapes.sweep_row(row)
+
+
+def _sign_with(connection: Connection, replica_id: str, keys: Sequence[SigningKey]) -> None:
+    """These keys, and no others, are the ones that a replica signs with."""
+    connection.execute(delete(replica_keys).where(replica_keys.c.replica_id == replica_id))
+    for key in keys:
+        connection.execute(
+            insert(replica_keys).values(
+                replica_id=replica_id,
+                access_key_id=key.key_id,
+                source=key.source,
+                moves=key.moves,
+            )
+        )

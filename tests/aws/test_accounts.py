@@ -47,15 +47,17 @@ def test_an_account_is_entered_by_ambient_credentials(aws: Loopback, enter: Ente
 
     assert (entered.name, entered.account_id, entered.partition) == ("default", ACCOUNT_ID, "aws")
     assert entered.caller_arn == f"arn:aws:iam::{ACCOUNT_ID}:user/ops/rotator"
-    assert entered.signing_key_id == OWN_KEY
     assert entered.region == "us-east-1"
 
 
-def test_an_account_is_entered_by_a_role(aws: Loopback, enter: Enter) -> None:
+def test_an_account_is_entered_by_a_role(
+    aws: Loopback, accounts_of: Callable[..., Accounts]
+) -> None:
     """With the external id; the key that assumes the role is in use, so it is told."""
     aws.replies["GetCallerIdentity"] = ASSUMED
+    world = accounts_of(PROD)
 
-    entered = enter(PROD)
+    world.enter(PROD)
 
     form = next(it.form for it in aws.requests if it.action == "AssumeRole")
     assert (form["RoleArn"], form["RoleSessionName"], form["ExternalId"]) == (
@@ -67,7 +69,7 @@ def test_an_account_is_entered_by_a_role(aws: Loopback, enter: Enter) -> None:
         OWN_KEY,
         "ASIALOOPBACK00000001",
     )
-    assert entered.signing_key_id == OWN_KEY
+    assert signing(world) == OWN_KEY
 
 
 def test_a_role_without_an_external_id_is_assumed_without_one(aws: Loopback, enter: Enter) -> None:
@@ -250,6 +252,11 @@ def profile(name: str, **settings: str) -> str:
     return f"[{name}]\n{lines}"
 
 
+def signing(world: Accounts) -> str | None:
+    """The key of a user that signs our calls."""
+    return next((key.key_id for key in world.signing()), None)
+
+
 def keys(key_id: str = OWN_KEY, secret: str = OWN_SECRET) -> dict[str, str]:
     return {"aws_access_key_id": key_id, "aws_secret_access_key": secret}
 
@@ -263,9 +270,10 @@ def test_a_profile_is_used_as_everywhere(
     monkeypatch.setenv("AWS_PROFILE", "ops")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
-    entered = accounts(DEFAULT).enter(DEFAULT)
+    world = accounts(DEFAULT)
+    entered = world.enter(DEFAULT)
 
-    assert (entered.signing_key_id, entered.region) == (OWN_KEY, "eu-north-1")
+    assert (signing(world), entered.region) == (OWN_KEY, "eu-north-1")
     assert region(aws, "GetCallerIdentity") == "eu-north-1"
 
 
@@ -303,35 +311,11 @@ def test_the_key_that_a_profile_s_role_is_assumed_with_is_told(
     )
     monkeypatch.setenv("AWS_PROFILE", "ops")
 
-    entered = accounts(DEFAULT).enter(DEFAULT)
+    world = accounts(DEFAULT)
+    world.enter(DEFAULT)
 
     assert aws.arrived("AssumeRole") == 2
-    assert entered.signing_key_id == OWN_KEY
-
-
-def test_a_session_without_a_long_term_key_signs_with_none(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What expires by itself is never one of the keys that are rotated."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIATEST000000000001")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", OWN_SECRET)
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-
-    assert accounts(DEFAULT).enter(DEFAULT).signing_key_id is None
-
-
-def test_a_changed_file_is_noticed_at_the_next_sweep(aws: Loopback, home: Path) -> None:
-    """Our own key may be one that we rotate."""
-    file = home / "credentials"
-    file.write_text(profile("default", **keys()))
-    world = accounts(DEFAULT)
-    first = world.enter(DEFAULT).signing_key_id
-
-    file.write_text(profile("default", **keys("AKIATESTSOWN00000002")))
-    second = world.enter(DEFAULT).signing_key_id
-
-    assert (first, second) == (OWN_KEY, "AKIATESTSOWN00000002")
-    assert signer(aws, "GetCallerIdentity") == second
+    assert signing(world) == OWN_KEY
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])

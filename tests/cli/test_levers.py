@@ -237,9 +237,7 @@ def alive(program: Program) -> None:
     """Let a replica be announced that does nothing."""
     digest = program.json("validate")["config_digest"]
     with open_store(f"sqlite:///{program.state}", clock=clock) as store:
-        store.seen_replica(
-            "another", version="1", config_digest=digest, access_key_id=None, at=clock()
-        )
+        store.seen_replica("another", version="1", config_digest=digest, at=clock())
 
 
 def wait_for(ask: Any) -> None:  # noqa: ANN401 - any question

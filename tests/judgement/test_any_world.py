@@ -49,6 +49,8 @@ from rotator.model import (
     Selector,
     Serves,
     Shut,
+    Signer,
+    SigningKey,
     Step,
     Stop,
     Stranger,
@@ -111,6 +113,9 @@ keys = st.builds(
 )
 some_keys = st.lists(keys, max_size=3, unique_by=lambda key: key.key_id).map(
     lambda made: tuple(sorted(made, key=lambda key: (key.created_at, key.key_id)))
+)
+signers = st.builds(
+    Signer, st.just("one"), words, st.builds(SigningKey, ids, words, moves=st.booleans())
 )
 failures = st.none() | st.builds(Failures, st.integers(1, 2000), past, words)
 readings = st.one_of(
@@ -297,7 +302,7 @@ def cases(draw: st.DrawFn) -> Case:
             failed_in_a_row=st.integers(0, 5),
             failed_until=st.none() | future,
             approvals=st.frozensets(st.sampled_from(DoorName)),
-            signing_keys=st.frozensets(ids),
+            signers=st.lists(signers, max_size=2).map(tuple),
             quarantined_since=st.none() | st.none() | past,
             secret_at_hand=st.booleans(),
             doubts=rarely(doubts),

@@ -35,6 +35,7 @@ from tests.judgement.worlds import (
     a_case,
     a_key,
     a_place,
+    a_signer,
     ago,
     an_order,
     bare,
@@ -220,7 +221,7 @@ def test_a_key_that_our_own_replica_signs_with_is_kept_for_it() -> None:
         old_key(last_use=used(HOUR)),
         a_key(NEW, 20 * DAY),
         rotation=delivered(**LEAKED),
-        signing_keys=frozenset({OLD}),
+        signers=(a_signer(OLD),),
     )
 
     assert bare(judge(world)) == Wait(Reason.NOT_QUIET, "", NOW + SETTLE)

@@ -41,6 +41,7 @@ from tests.judgement.worlds import (
     a_key,
     a_place,
     a_rotation,
+    a_signer,
     ago,
     an_orphan,
     an_undelivered,
@@ -108,6 +109,20 @@ def test_title_of(world: Case, key_id: str, expected: Title | None) -> None:
         pytest.param(recovery(), True, id="and so when it is to be deleted"),
         pytest.param(an_orphan(), True, id="an orphan needs no heir"),
         pytest.param(an_undelivered(), True, id="an undelivered key needs no heir"),
+        pytest.param(
+            grace(signers=(a_signer(OLD),)), False, id="a live replica of ours signs with it"
+        ),
+        pytest.param(
+            recovery(signers=(a_signer(OLD, moves=True),)),
+            False,
+            id="nor is it deleted where one signs with it",
+        ),
+        pytest.param(
+            an_undelivered(signers=(a_signer(NEW),)), False, id="no title is enough for that"
+        ),
+        pytest.param(
+            grace(signers=(a_signer(NEW), a_signer(OTHER))), True, id="ours sign with other keys"
+        ),
         pytest.param(
             grace(old_key(last_use=used(HOUR)), new_key(), rotation=delivered(**LEAKED)),
             True,

@@ -43,6 +43,7 @@ from tests.judgement.worlds import (
     a_hold,
     a_key,
     a_place,
+    a_signer,
     ago,
     an_order,
     an_orphan,
@@ -362,7 +363,7 @@ def test_the_unused_stays_when_it_is_used_after_all() -> None:
 def test_a_key_that_we_come_to_sign_with_is_not_unused() -> None:
     """Before it was switched off one of our replicas began to use it: it stays."""
     world = replace(
-        a_case(a_key(NEW, 90 * DAY, last_use=used(80 * DAY)), signing_keys=frozenset({NEW})),
+        a_case(a_key(NEW, 90 * DAY, last_use=used(80 * DAY)), signers=(a_signer(NEW),)),
         rotation=leaving(Title.UNUSED, predecessor=None, titled_at=ago(DAY), now=True),
     )
     action = judge(world)

@@ -31,6 +31,7 @@ from tests.judgement.worlds import (
     UNKNOWN,
     a_case,
     a_key,
+    a_signer,
     ago,
     an_orphan,
     an_undelivered,
@@ -145,7 +146,7 @@ NOTHING = timedelta(0)
             id="and one that was not",
         ),
         pytest.param(
-            grace(signing_keys=frozenset({OLD})),
+            grace(signers=(a_signer(OLD),)),
             Wait(Reason.NOT_QUIET, "", NOW + SETTLE),
             id="a key with which we sign is in use now",
         ),
@@ -180,7 +181,7 @@ NOTHING = timedelta(0)
             id="whether the successor is used is not known",
         ),
         pytest.param(
-            grace(old_key(), new_key(last_use=NEVER), signing_keys=frozenset({NEW})),
+            grace(old_key(), new_key(last_use=NEVER), signers=(a_signer(NEW),)),
             None,
             id="we sign with the successor: that is a use",
         ),

@@ -25,6 +25,7 @@ from tests.judgement.worlds import (
     a_hold,
     a_key,
     a_place,
+    a_signer,
     bare,
     grace,
     policy,
@@ -158,7 +159,7 @@ STOPPED = Stop(Reason.FOREIGN_KEY, "")
             id="its last use is not known",
         ),
         pytest.param(
-            beside(due(), a_key(NEW, 90 * DAY), signing_keys=frozenset({NEW})),
+            beside(due(), a_key(NEW, 90 * DAY), signers=(a_signer(NEW),)),
             STOPPED,
             id="we sign with it: it is in use",
         ),
@@ -166,7 +167,7 @@ STOPPED = Stop(Reason.FOREIGN_KEY, "")
             beside(
                 due(last_use=NEVER),
                 a_key(NEW, 90 * DAY, last_use=used(50 * DAY)),
-                signing_keys=frozenset({OLD}),
+                signers=(a_signer(OLD),),
             ),
             STOPPED,
             id="the other one is ours in use, and yet this one was used later",
@@ -228,7 +229,7 @@ STOPPED = Stop(Reason.FOREIGN_KEY, "")
             beside(
                 a_key(age=90 * DAY, last_use=used(80 * DAY)),
                 retire=frozenset({"only"}),
-                signing_keys=frozenset({OLD}),
+                signers=(a_signer(OLD),),
             ),
             STOPPED,
             id="only: never the key that we sign with",

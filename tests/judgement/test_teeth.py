@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GUARD = {
-    "no title is asked for": ("rule is not None and (", "(rule := rule or Rule()) and ("),
-    "P1 cannot be waived": ("        is_waived(case.open)\n        or (", "        ("),
+    "no title is asked for": (
+        "        rule is not None\n        and not in",
+        "        (rule := rule or Rule())\n        and not in",
+    ),
+    "P1 cannot be waived": ("            is_waived(case.open)\n            or (", "            ("),
     "P1 is always waived": (
-        "        is_waived(case.open)\n        or (",
-        "        True\n        or (",
+        "            is_waived(case.open)\n            or (",
+        "            True\n            or (",
     ),
     "P1 is waived for every title": (" and rule is not None and rule.waivable", ""),
     "places are not asked": (
         "not any(may_have(place, key.key_id, case) for place in our_places(case))",
         "True",
     ),
+    "a key that we sign with may go": ("        and not in_use_by_us(case, key)\n", ""),
     "no title needs an heir": ("(not rule.heir(case.open) or heir_serves(case))", "True"),
     "every title needs an heir": (
         "(not rule.heir(case.open) or heir_serves(case))",
@@ -186,8 +190,8 @@ DESIGN = {
     "a key we sign with is quiet": (
         "leaving",
         "patient",
-        "return key.key_id in case.signing_keys",
-        "return False",
+        "        or (kept_for_us(case, key) if in_use_by_us(case, key) else None)\n",
+        "",
     ),
     "no rest": ("leaving", "rested", "until = since + rest", "until = since"),
     "a promise is not kept": (

@@ -32,6 +32,8 @@ from rotator.model import (
     Selector,
     Serves,
     Shut,
+    Signer,
+    SigningKey,
     Step,
     Timing,
     Title,
@@ -305,6 +307,17 @@ def a_hold(**facts: Any) -> Hold:
 def a_freeze(begins: timedelta, ends: timedelta, name: str = "year end") -> Freeze:
     """A freeze told by its distance from now: negative has been."""
     return Freeze(name, NOW + begins, NOW + ends)
+
+
+def a_signer(
+    key_id: str,
+    replica: str = "one",
+    source: str = "environment variables",
+    *,
+    moves: bool = False,
+) -> Signer:
+    """A live replica of ours that signs with a key; unless said, one that cannot move."""
+    return Signer(replica, "web-1", SigningKey(key_id, source, moves=moves))
 
 
 def failed(count: int = 1, age: timedelta = NOTHING, why: str = "no route") -> Failures:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.aws.accounts import Accounts
-    from rotator.model import Account
+    from rotator.model import Account, SigningKey
     from tests.reconcile.faults import Effects
     from tests.sinks.fakes import FakeClock
 
@@ -268,7 +268,6 @@ class FakeEntered:
     partition: str = "aws"
     region: str = "eu-north-1"
     caller_arn: str = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/rotator/rotator"
-    signing_key_id: str | None = None
 
     def skew(self) -> timedelta | None:
         return self.aws.skew
@@ -292,14 +291,21 @@ class FakeEntered:
 
 @dataclass
 class FakeAccounts:
-    """Enters the one account there is."""
+    """Enters the one account there is.
+
+    `signs_with` are the keys of users that sign the calls of this process.
+    """
 
     aws: FakeAws
+    signs_with: tuple[SigningKey, ...] = ()
 
     def enter(self, account: Account) -> Entered:
         if self.aws.unreadable:
             raise ReadError(self.aws.unreadable, code="ServiceUnavailable")
         return cast("Entered", FakeEntered(self.aws, FakeIam(self.aws)))
+
+    def signing(self) -> tuple[SigningKey, ...]:
+        return self.signs_with
 
     @classmethod
     def over(cls, aws: FakeAws) -> Accounts:

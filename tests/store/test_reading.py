@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from rotator.model import UserRef
+from rotator.model import SigningKey, UserRef
 from rotator.store import Counts, Known, ReplicaRow, Standing, SweepRow
 from tests.store.worlds import (
     ACCOUNT,
@@ -142,16 +142,18 @@ def test_replicas_are_live_while_they_announce_themselves(world: World) -> None:
             name,
             version="0.1.0",
             config_digest=digest,
-            access_key_id=OLD,
             at=at,
+            host="web-1",
+            keys=[SigningKey(OLD, "environment variables", moves=False)],
         )
 
     announce("one", "d1", NOW)
     announce("two", "d1", NOW)
     announce("one", "d2", NOW + HOUR)
 
-    one = ReplicaRow("one", "0.1.0", "d2", OLD, NOW + HOUR)
-    two = ReplicaRow("two", "0.1.0", "d1", OLD, NOW)
+    keys = (SigningKey(OLD, "environment variables", moves=False),)
+    one = ReplicaRow("one", "0.1.0", "d2", NOW + HOUR, "web-1", keys)
+    two = ReplicaRow("two", "0.1.0", "d1", NOW, "web-1", keys)
     assert [one, two] == world.store.replicas(NOW)
     assert [one] == world.store.replicas(NOW + SECOND)
 
