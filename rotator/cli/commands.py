@@ -101,6 +101,7 @@ COMMANDS: Mapping[str, Callable[[Settings, Namespace], int]] = {
     "history": _history,
     "rotate": _lever,
     "retire": _lever,
+    "approve": _lever,
     "rollback": _lever,
     "deliver": _deliver,
     "close": _lever,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rotator.cli.output import moment
 from rotator.judgement import doors
+from rotator.judgement.approvals import LIFE, approval_for, has_lapsed, lapses_at
 from rotator.judgement.handing import hand
 from rotator.judgement.leaving import rule_of
 from rotator.judgement.wording import span
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from rotator.judgement.doors import GateEntry
     from rotator.model import Case, Hold, PlaceState
 
-__all__ = ["door_of", "may_do", "reading_of", "release_of", "whose"]
+__all__ = ["approvals_of", "door_of", "may_do", "reading_of", "release_of", "whose"]
 
 
 def door_of(case: Case) -> dict[str, Any]:
@@ -72,8 +73,50 @@ def _open(case: Case, gate: Reason, door: DoorName) -> str:
         Reason.OBSERVE: "the policy acts on this user",
         Reason.AGREED: "all live replicas have this configuration",
         Reason.CLOSED: "no freeze, and the policy's window is open",
-        Reason.APPROVAL: f"the policy asks for no approval before {door}, or it was given",
+        Reason.APPROVAL: _approved(case, door),
     }.get(gate, "open")
+
+
+def _approved(case: Case, door: DoorName) -> str:
+    """Who approved what comes next, and until when that counts."""
+    order = approval_for(case, door)
+    if order is None or case.policy is None or door not in case.policy.approve:
+        return f"the policy asks for no approval before {door}"
+    return f"approved by {order.actor} {moment(order.given_at)}{_why(order)}; {_end(order)}"
+
+
+def approvals_of(case: Case) -> list[dict[str, Any]]:
+    """The approvals that count now, and until when; null while other gates are shut."""
+    return [
+        {
+            "order_id": order.order_id,
+            "action": order.action,
+            "access_key_id": order.key_id,
+            "by": order.actor,
+            "stated_reason": order.reason,
+            "given_at": order.given_at,
+            "until": lapses_at(order),
+            "message": f"{order.action}{_of_key(order)}: approved by {order.actor}"
+            f" {moment(order.given_at)}{_why(order)}; {_end(order)}",
+        }
+        for order in case.approvals
+        if not has_lapsed(case, order)
+    ]
+
+
+def _of_key(order: Order) -> str:
+    return f" of {order.key_id}" if order.key_id else ""
+
+
+def _why(order: Order) -> str:
+    return f" ({order.reason})" if order.reason else ""
+
+
+def _end(order: Order) -> str:
+    until = lapses_at(order)
+    if until is None:
+        return f"it counts until {span(LIFE)} after the other gates are open"
+    return f"it counts until {moment(until)}"
 
 
 def reading_of(place: PlaceState) -> str:
@@ -122,6 +165,7 @@ def may_do(case: Case) -> list[str]:
         lines.append(f"rotator rotate {user}" + ("" if case.enforced else " --enforce"))
     elif case.hold is None and len(case.listed) >= KEYS_MAX:
         lines += [f"rotator retire {key.key_id} --reason …" for key in case.listed]
+    lines += _approvable(case)
     lines += [f"rotator rotate {key.key_id} --compromised" for key in case.active]
     if isinstance(_given(case), Deliver):
         lines.append(f"rotator deliver {user}")
@@ -133,6 +177,15 @@ def may_do(case: Case) -> list[str]:
 def _given(case: Case) -> object:
     """What an order to deliver would do now."""
     return hand(case, Order(0, Verb.DELIVER, case.now, actor=""))
+
+
+def _approvable(case: Case) -> list[str]:
+    """The approval that the next door waits for, if it does."""
+    name, gates = _next_door(case)
+    shut = {gate.reason for gate in doors.shut_gates(case, tuple(gates), name)}
+    if Reason.APPROVAL not in shut or Reason.OBSERVE in shut:
+        return []
+    return [f"rotator approve {case.user} --action {name}"]
 
 
 def _may_rotate(case: Case) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rotator.cli.build import equip, load_configuration
-from rotator.cli.evidence import door_of, may_do, reading_of, whose
+from rotator.cli.evidence import approvals_of, door_of, may_do, reading_of, whose
 from rotator.cli.outcomes import FAILED, FINE
 from rotator.cli.output import moment, say, table, tell, tell_document
 from rotator.cli.plan import row_of
@@ -100,6 +100,7 @@ def _document(examined: Examined, subject: Subject, store: Store) -> dict[str, A
         "former_keys": sorted(case.former),
         "places": _places(case),
         "door": door_of(case),
+        "approvals": approvals_of(case),
         "may_do": may_do(case),
     }
 
@@ -179,6 +180,8 @@ def _print(examined: Examined, found: dict[str, Any]) -> None:
         places = [[place[name] for name in names] for place in found["places"]]
         tell("\n" + table(["SINK", "PLACE", "SERVES"], places))
     _print_door(found["door"])
+    for approval in found["approvals"]:
+        tell(f"\nOn record: {approval['message']}")
     tell("\nYou may:\n" + "\n".join(f"  {line}" for line in found["may_do"]))
 
 

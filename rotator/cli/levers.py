@@ -18,7 +18,7 @@ from rotator.cli.stores import opened
 from rotator.cli.subjects import key_subject, subject_of, user_subject
 from rotator.errors import ReadError, Refused
 from rotator.events import Event
-from rotator.model import Order, Verb
+from rotator.model import DoorName, Order, Verb
 from rotator.reconcile import Planner, Sweeper
 from rotator.store import UserRow
 
@@ -42,6 +42,7 @@ LOOK_SECONDS = 0.2
 QUESTIONS = {
     Verb.ROTATE: "Rotate the key of {subject} now?",
     Verb.RETIRE: "Take {key} of {subject} out of service?",
+    Verb.APPROVE: "Let rotator {action} a key of {subject}, once?",
     Verb.ROLLBACK: "Revive the old key of {subject}, and hold the user?",
     Verb.DELIVER: "Have what a readable place of {subject} serves put to its other places?",
     Verb.CLOSE: "End the open rotation of {subject}, and leave its keys as they are?",
@@ -57,13 +58,15 @@ AT_ONCE = {
 }
 """What is asked where the order waits for nothing; the last that fits."""
 
-_FIND = {Verb.ROTATE: subject_of, Verb.RETIRE: key_subject}
+_FIND = {Verb.ROTATE: subject_of, Verb.APPROVE: subject_of, Verb.RETIRE: key_subject}
 
 
 def _question(verb: Verb, given: Namespace, subject: Subject) -> str:
     said = [text for word, text in AT_ONCE.items() if getattr(given, word, False)]
     text = said[-1] if said else QUESTIONS[verb]
-    return text.format(subject=subject, key=subject.key_id or "the key")
+    return text.format(
+        subject=subject, key=subject.key_id or "the key", action=getattr(given, "action", "")
+    )
 
 
 def pull(settings: Settings, given: Namespace) -> int:
@@ -90,7 +93,7 @@ def pull(settings: Settings, given: Namespace) -> int:
             ended = errand.see_to()
         message = _message(store, subject, verb, ended) or errand.why
     _print(settings, errand, ended, message, leaked=_lives_on(given))
-    done = ended is not None and ended.outcome == "done"
+    done = ended is not None and ended.outcome in {"done", None}
     return FINE if done else asked.status(FAILED)
 
 
@@ -109,6 +112,7 @@ def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
         confirmed=given.yes,
         sink_id=getattr(given, "sink", None),
         take_over=getattr(given, "take_over", False),
+        action=DoorName(given.action) if verb is Verb.APPROVE else None,
     )
 
 
@@ -146,7 +150,7 @@ class Errand:
     is_left: bool = False
 
     def see_to(self) -> OrderRow | None:
-        """The order as it ended, or still open: then it stays on record.
+        """The order as it ended, or an approval that counts; None: it stays on record, undone.
 
         A live replica has ten seconds to take it; after that, and at once where there is none,
         it is obeyed here, unless somebody else has the user's lease: that is waited for.
@@ -159,11 +163,11 @@ class Errand:
         return self._await_end(PATIENCE if self.is_left else timedelta(0))
 
     def _await_end(self, most: timedelta) -> OrderRow | None:
-        """Look, at least once, until the order has ended or the time is over."""
+        """Look, at least once, until the order asks for nothing more, or the time is over."""
         end = time.monotonic() + most.total_seconds()
         while True:
             row = self.equipment.store.order(self.order_id)
-            if row is not None and row.outcome is not None:
+            if row is not None and (row.outcome or row.order.accepted_at):
                 return row
             if time.monotonic() >= end or self.equipment.stopping.is_set():
                 return None
@@ -231,7 +235,7 @@ def _lives_on(given: Namespace) -> bool:
 def _print(
     settings: Settings, errand: Errand, ended: OrderRow | None, message: str, *, leaked: bool
 ) -> None:
-    outcome = ended.outcome if ended else None
+    outcome = (ended.outcome or "accepted") if ended else None
     subject, order_id = errand.subject, errand.order_id
     if settings.as_json:
         tell_document(
@@ -242,11 +246,11 @@ def _print(
             outcome=outcome,
             message=message,
         )
-    elif outcome == "done":
+    elif outcome in {"done", "accepted"}:
         tell(f"{subject}: {message}")
     if outcome is None:
         say(f"rotator: order {order_id} on {subject} stays on record, not done yet: {message}")
         if leaked:
             say("rotator: `--contain-first` switches the key off before all this, at once")
-    elif outcome != "done":
+    elif outcome not in {"done", "accepted"}:
         say(f"rotator: {subject}: {outcome}: {message}")

@@ -238,6 +238,22 @@ COMMANDS = (
         ),
     ),
     Command(
+        "approve",
+        "Open a door that the policy keeps shut until a person says so, for one step. It is spent once, and lapses 24 h after the other gates were open.",
+        (
+            _SUBJECT_OR_KEY,
+            Option(
+                ("--action",),
+                "what is approved",
+                choices=("issue", "deactivate", "delete"),
+                is_required=True,
+            ),
+            _WHY_NOT,
+            _YES,
+            _AS,
+        ),
+    ),
+    Command(
         "rollback",
         "Revive the key that leaves in the open rotation, and hold the user; while it is still Active it only holds.",
         (_SUBJECT, _WHY, _YES, _AS),

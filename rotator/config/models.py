@@ -277,6 +277,11 @@ class PolicySection(Section):
         default=False,
         description="Whether a user without keys gets a first one. Not in `defaults`.",
     )
+    approve: list[Literal["issue", "deactivate", "delete"]] = Field(
+        default_factory=list,
+        description="Doors that wait for a person: `rotator approve` opens one for one step. What "
+        "a person ordered, and a key that leaves as leaked or lost, waits for none.",
+    )
     limits: LimitsSection = Field(
         LimitsSection(), description="How much may happen per account in any 24 hours."
     )

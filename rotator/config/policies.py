@@ -26,6 +26,7 @@ from rotator.config.places import (
 from rotator.config.tree import Fields, Items, Node, Scalar, quoted, shown
 from rotator.model import (
     Cron,
+    DoorName,
     Every,
     Exclusion,
     Limits,
@@ -85,6 +86,7 @@ def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
         retire=_retire(node, fields, faults),
         unused_after=fields.unused_after,
         provision=fields.provision,
+        approve=frozenset(map(DoorName, fields.approve)),
         limits=_limits(fields.limits),
         sinks=_sinks(node, around, faults, one_account=len(accounts) == 1),
     )

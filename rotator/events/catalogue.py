@@ -352,6 +352,11 @@ _THE_ORDERS = {
         ("order_id", "verb", "actor", "stated_reason", "scope", "access_key_id", "until"),
         "A person's order is on record and will be obeyed by whoever next looks after the user.",
     ),
+    Event.ORDER_ACCEPTED: Spec(
+        INFO,
+        ("order_id", "verb", "actor", "message", "access_key_id"),
+        "An approval counts: `message` says for which step, and until when.",
+    ),
     Event.ORDER_OBEYED: Spec(
         INFO,
         ("order_id", "verb", "actor", "message", "access_key_id", "seconds"),
@@ -362,6 +367,12 @@ _THE_ORDERS = {
         ("order_id", "verb", "actor", "reason", "message", "access_key_id"),
         "What was ordered cannot be done; `message` says what to do instead.",
         "Tell whoever gave the order.",
+    ),
+    Event.ORDER_LAPSED: Spec(
+        WARNING,
+        ("order_id", "verb", "actor", "reason", "message", "access_key_id"),
+        "An approval ended unspent: its time is over, or its rotation is.",
+        "Approve again, where the step is still wanted.",
     ),
 }
 

@@ -69,8 +69,10 @@ class Event(StrEnum):
     STORE_RECOVERED = "store.recovered"
 
     ORDER_GIVEN = "order.given"
+    ORDER_ACCEPTED = "order.accepted"
     ORDER_OBEYED = "order.obeyed"
     ORDER_REFUSED = "order.refused"
+    ORDER_LAPSED = "order.lapsed"
 
     DECISION_MADE = "decision.made"
     OUTLET_FAILED = "outlet.failed"

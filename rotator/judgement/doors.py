@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotator.judgement.approvals import approval_for
 from rotator.judgement.calendar import opens_at
 from rotator.judgement.wording import moment, span
 from rotator.model import Deactivate, Delete, DoorName, Issue, Leave, Reason, Scope, Shut
@@ -107,9 +108,13 @@ def _limit(case: Case, door: DoorName) -> Gate | None:
 
 
 def _approval(case: Case, door: DoorName) -> Gate | None:
-    if case.policy is None or door not in case.policy.approve or door in case.approvals:
+    if case.policy is None or door not in case.policy.approve or approval_for(case, door):
         return None
-    return Gate(Reason.APPROVAL, f"the policy asks for a person's approval before {door}")
+    return Gate(
+        Reason.APPROVAL,
+        f"the policy asks for a person's approval before {door}:"
+        f" `rotator approve {case.user} --action {door}` gives it",
+    )
 
 
 Behind = Issue | Leave | Deactivate | Delete

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
+from rotator.judgement.approving import approve
 from rotator.judgement.beginning import ready
 from rotator.judgement.handing import hand
 from rotator.judgement.leaked import contain_or_replace
@@ -54,6 +55,8 @@ def _obeyed(case: Case, order: Order) -> Action | None:
             return _close(case, order)
         case Verb.DELIVER:
             return hand(case, order)
+        case Verb.APPROVE:
+            return approve(case, order)
         case _:
             return _refuse(order, f"`{order.verb}` is no order that this version knows")
 

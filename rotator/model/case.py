@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from rotator.model.policy import Policy
+from rotator.model.rotation import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "ActionName",
+    "Approved",
     "Case",
     "Close",
     "Contested",
@@ -125,7 +127,6 @@ class Case:
         agreed: who of the live replicas has another configuration; None where all agree.
         counts: effects of the last 24 hours of this policy and account, per door.
         failed_in_a_row: users in a row whose beginning failed lately; `failed_until` ends that.
-        approvals: doors that a person has approved for this user.
         signers: the live replicas of ours that sign with a user's key, and with which.
         secret_at_hand: the successor's secret is in this process's memory.
         doubts: what must be known and is not.
@@ -156,7 +157,6 @@ class Case:
     counts: Mapping[DoorName, int] = field(default_factory=dict)
     failed_in_a_row: int = 0
     failed_until: datetime | None = None
-    approvals: frozenset[DoorName] = frozenset()
     signers: tuple[Signer, ...] = ()
     quarantined_since: datetime | None = None
     secret_at_hand: bool = False
@@ -165,6 +165,15 @@ class Case:
     def key(self, key_id: str | None) -> AccessKey | None:
         """The key of this id, listed or missing; None where it is not this user's, or deleted."""
         return next((key for key in self.keys if key.key_id == key_id), None)
+
+    @property
+    def approvals(self) -> tuple[Order, ...]:
+        """The approvals on record that have been accepted and not been spent, oldest first."""
+        return tuple(
+            order
+            for order in self.orders
+            if order.verb is Verb.APPROVE and order.accepted_at is not None
+        )
 
     @property
     def open(self) -> Rotation:
@@ -366,7 +375,24 @@ class Departed:
     """The user was deleted: its places are free for others, and its orders have no object."""
 
 
-Fact = SwitchedOff | SwitchedOn | NotSwitchedOff | PlaceReached | Delivered | HandedOver | Departed
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A person's approval has something to approve; `is_open`: nothing else keeps the door shut."""
+
+    order_id: int
+    is_open: bool
+
+
+Fact = (
+    Approved
+    | SwitchedOff
+    | SwitchedOn
+    | NotSwitchedOff
+    | PlaceReached
+    | Delivered
+    | HandedOver
+    | Departed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,11 +423,15 @@ class Close(Judged):
 
 @dataclass(frozen=True, slots=True)
 class Obey(Judged):
-    """An order that needs no call: done as it stands (and held, or places given up), or refused."""
+    """An order that needs no call: done as it stands (and held, or places given up), or refused.
+
+    `withdrawn`: an approval that has lapsed, or whose rotation is over.
+    """
 
     name = ActionName.RECORD
     order_id: int
     refused: bool = False
+    withdrawn: bool = False
     hold: Reason | None = None
     gives_up_places: bool = False
 

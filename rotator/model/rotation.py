@@ -193,6 +193,10 @@ class Order:
         action: the door that is approved.
         sink_id: the one sink that is to be given what a readable one serves; None: all of them.
         take_over: a place that holds something else may be overwritten.
+        accepted_at: when an approval was found to be one that something may wait for.
+        open_since: when all other gates of its door were first found open with it given: it lapses
+            a day later.
+        used_at: when the intent of a step was committed that it let through.
         confirmed: `--yes` was said, or the question was answered so.
     """
 
@@ -210,6 +214,9 @@ class Order:
     action: DoorName | None = None
     sink_id: str | None = None
     take_over: bool = False
+    accepted_at: datetime | None = None
+    open_since: datetime | None = None
+    used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

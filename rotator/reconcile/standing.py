@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from rotator.events import Event
+from rotator.judgement.approvals import LIFE, lapses_at
+from rotator.judgement.approving import newly_open
 from rotator.judgement.beginning import due_at, overdue
 from rotator.judgement.ourselves import signed_by
 from rotator.judgement.phases import phase_of
@@ -17,7 +19,7 @@ from rotator.store import UserRow
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.model import Action, Case
+    from rotator.model import Action, Case, Order
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
@@ -38,6 +40,8 @@ def keep_standing(journey: Visit, action: Action) -> None:
     before = journey.known.user
     row = standing_of(journey.case, action, before)
     with journey.change(mends=True) as change:
+        for order in newly_open(journey.case):
+            change.open_approval(order.order_id)
         change.note_user(row)
         _note_readings(journey, change)
         if row.blocked is not None and journey.case.rotation is not None:
@@ -111,10 +115,17 @@ def _next_at(case: Case, action: Action) -> datetime | None:
         return None
     if not isinstance(action, Wait | Shut | Stop):
         return case.now + case.timing.retry_min
-    until = None if isinstance(action, Stop) else action.until
+    moments = [] if isinstance(action, Stop) else [action.until]
+    moments += [_lapse(case, order) for order in case.approvals]
+    until = min(filter(None, moments), default=None)
     if until is None:
         return None
     return max(until, case.now + case.timing.retry_min / 60)
+
+
+def _lapse(case: Case, order: Order) -> datetime | None:
+    """When an approval is to be looked at again: it may lapse then."""
+    return case.now + LIFE if order in newly_open(case) else lapses_at(order)
 
 
 def _tell_rescheduled(journey: Visit, before: UserRow | None, row: UserRow) -> None:

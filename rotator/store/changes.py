@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from rotator.errors import Refused, StoreError, StoreWentBack
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, Verb
 from rotator.store import claims, shapes, sightings
+from rotator.store.columns import Moment
 from rotator.store.leases import confirm
 from rotator.store.orders import write_order
 from rotator.store.part import Part
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from rotator.model import AccessKey, Outcome, Place, Rotation
+    from rotator.model import AccessKey, DoorName, Outcome, Place, Rotation
     from rotator.store.rows import Facts, Lease, OrderOutcome, PlaceColumns, PlaceRow, UserRow
 
 __all__ = ["Change", "Changes"]
@@ -176,14 +177,73 @@ class Change(Telling):
         if ended.rowcount != 1:
             return False
         given = self._connection.execute(select(orders).where(mine)).one()
-        said = f"{given.verb}: {message}" if message else str(given.verb)
         row = self._row(
             Step.ORDER,
             _ENDINGS[outcome],
-            {"key_id": given.key_id, "reason": Reason.REQUESTED, "detail": said},
+            {"key_id": given.key_id, "reason": Reason.REQUESTED, "detail": _said(given, message)},
         )
         self._append(replace(row, actor=given.actor))
         return True
+
+    def approvals(self, door: DoorName) -> list[Order]:
+        """The approvals of a door that are in force for this user, as this transaction sees it."""
+        rows = self._connection.execute(
+            select(orders)
+            .where(
+                shapes.of_user(orders, self._ref),
+                orders.c.verb == Verb.APPROVE,
+                orders.c.action == door,
+                orders.c.accepted_at.is_not(None),
+                orders.c.ended_at.is_(None),
+            )
+            .order_by(orders.c.order_id)
+        )
+        return [shapes.order_row(row).order for row in rows]
+
+    def accept_approval(self, order_id: int, message: str, *, is_open: bool) -> None:
+        """Let an approval count, which `message` says; `is_open`: its time runs from now on.
+
+        Recorded in the journal too, in the name of whoever gave it.
+        """
+        now = self._database.clock()
+        self._approval(
+            order_id,
+            accepted_at=now,
+            message=message,
+            **({"open_since": now} if is_open else {}),
+        )
+        given = self._connection.execute(select(orders).where(orders.c.order_id == order_id)).one()
+        row = self._row(
+            Step.ORDER,
+            JournalOutcome.DONE,
+            {"key_id": given.key_id, "reason": Reason.BY_HAND, "detail": _said(given, message)},
+        )
+        self._append(replace(row, actor=given.actor))
+
+    def open_approval(self, order_id: int) -> bool:
+        """Let the time of an approval run: nothing else keeps its door shut any more."""
+        return self._approval(order_id, open_since=self._database.clock())
+
+    def use_approval(self, order_id: int) -> bool:
+        """Record that the step whose intent is written here needs it; False where it has ended."""
+        now = self._database.clock()
+        return self._approval(
+            order_id,
+            used_at=now,
+            open_since=func.coalesce(orders.c.open_since, literal(now, Moment)),
+        )
+
+    def _approval(self, order_id: int, **columns: Any) -> bool:  # noqa: ANN401 - of the table
+        changed = self._connection.execute(
+            update(orders)
+            .where(
+                shapes.of_user(orders, self._ref),
+                orders.c.order_id == order_id,
+                orders.c.ended_at.is_(None),
+            )
+            .values(**columns)
+        )
+        return changed.rowcount == 1
 
     def hold(self, reason: Reason, *, message: str, by: str) -> int:
         """Hold this user until somebody releases it. Recorded in the journal too."""
@@ -199,3 +259,9 @@ class Change(Telling):
             user_id=self._ref.user_id,
             cause=reason,
         )
+
+
+def _said(given: Any, message: str) -> str:  # noqa: ANN401 - a row
+    """How the record tells an order: what it was, the person's own reason, what became of it."""
+    what = f"{given.verb} ({given.reason})" if given.reason else str(given.verb)
+    return f"{what}: {message}" if message else what

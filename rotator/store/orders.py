@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rotator.model import Hold
     from rotator.store.rows import OrderRow
 
-__all__ = ["Orders", "open_levers", "write_order"]
+__all__ = ["Orders", "open_levers", "waiting_levers", "write_order"]
 
 
 def write_order(
@@ -45,8 +45,13 @@ def write_order(
 
 
 def open_levers() -> ColumnElement[bool]:
-    """Orders that wait to be obeyed: holds do not, they are in force."""
+    """Orders that have not ended, but for holds: those are in force."""
     return and_(orders.c.ended_at.is_(None), orders.c.verb != Verb.HOLD)
+
+
+def waiting_levers() -> ColumnElement[bool]:
+    """Orders that wait to be obeyed; an accepted approval waits for its step, and for nobody."""
+    return and_(open_levers(), orders.c.accepted_at.is_(None))
 
 
 class Orders(Part):
@@ -75,7 +80,7 @@ class Orders(Part):
 
     def open_orders(self) -> list[OrderRow]:
         """Every order that waits to be obeyed, oldest first."""
-        query = select(orders).where(open_levers()).order_by(orders.c.order_id)
+        query = select(orders).where(waiting_levers()).order_by(orders.c.order_id)
         with self._database.reading() as connection:
             return [shapes.order_row(row) for row in connection.execute(query)]
 

@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from rotator.model import DoorName, Failures, Outcome, Timing, UserRef
 from rotator.store import journal as record
 from rotator.store import limits, shapes
-from rotator.store.orders import open_levers
+from rotator.store.orders import open_levers, waiting_levers
 from rotator.store.part import Part
 from rotator.store.rows import Known, Standing
 from rotator.store.schema import journal, keys, orders, places, rotations, users
@@ -104,7 +104,7 @@ class Readings(Part):
 
     def moments(self, now: datetime) -> list[tuple[UserRef, str, str]]:
         """Users whose next moment has come or who have an order: reference, account, name."""
-        ordered = exists().where(shapes.same_user(orders, users), open_levers())
+        ordered = exists().where(shapes.same_user(orders, users), waiting_levers())
         query = (
             select(users.c.account_id, users.c.user_id, users.c.account, users.c.name)
             .where(or_(users.c.next_at <= now, ordered))

@@ -189,6 +189,9 @@ def order_row(row: Stored) -> OrderRow:
         action=row.action,
         sink_id=row.sink_id,
         take_over=row.take_over,
+        accepted_at=row.accepted_at,
+        open_since=row.open_since,
+        used_at=row.used_at,
     )
     return OrderRow(ref_of(row), order, row.outcome, row.message, row.ended_at)
 

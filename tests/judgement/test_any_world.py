@@ -251,6 +251,9 @@ orders = st.builds(
     compromised=st.booleans(),
     contain_first=st.booleans(),
     now=st.booleans(),
+    action=st.none() | st.sampled_from(DoorName),
+    accepted_at=st.none() | past,
+    open_since=st.none() | past,
 )
 doubts = st.builds(
     Doubt,
@@ -301,7 +304,6 @@ def cases(draw: st.DrawFn) -> Case:
             counts=st.dictionaries(st.sampled_from(DoorName), st.integers(0, 60)),
             failed_in_a_row=st.integers(0, 5),
             failed_until=st.none() | future,
-            approvals=st.frozensets(st.sampled_from(DoorName)),
             signers=st.lists(signers, max_size=2).map(tuple),
             quarantined_since=st.none() | st.none() | past,
             secret_at_hand=st.booleans(),

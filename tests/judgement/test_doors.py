@@ -31,6 +31,7 @@ from tests.judgement.worlds import (
     OLD,
     a_freeze,
     a_hold,
+    an_approval,
     an_orphan,
     an_undelivered,
     grace,
@@ -57,6 +58,10 @@ ALL_SHUT = {
     "freezes": (FREEZE,),
     "policy": policy(limits=Limits(issue=0, deactivate=0, delete=0), approve=frozenset(DoorName)),
 }
+ASKED = (
+    "the policy asks for a person's approval before delete: `rotator approve prod/deploy --action"
+    " delete` gives it"
+)
 ORDER = ["hold", "observe", "agreed", "closed", "limit", "approval"]
 
 
@@ -233,7 +238,7 @@ def full(**limits: int) -> dict[str, object]:
         pytest.param(
             idle(policy=policy(approve=frozenset({DoorName.DELETE}))),
             DoorName.DELETE,
-            ("approval", "the policy asks for a person's approval before delete", None),
+            ("approval", ASKED, None),
             id="approval",
         ),
         pytest.param(
@@ -243,9 +248,9 @@ def full(**limits: int) -> dict[str, object]:
             id="approval of another door",
         ),
         pytest.param(
-            idle(
+            recovery(
                 policy=policy(approve=frozenset({DoorName.DELETE})),
-                approvals=frozenset({DoorName.DELETE}),
+                orders=(an_approval(DoorName.DELETE),),
             ),
             DoorName.DELETE,
             None,

@@ -14,6 +14,7 @@ from rotator.model import (
     AccessKey,
     Action,
     Case,
+    DoorName,
     Failures,
     Freeze,
     Hold,
@@ -297,6 +298,15 @@ def an_order(verb: Verb = Verb.ROTATE, order_id: int = 7, **facts: Any) -> Order
     """What a person said an hour ago."""
     made = {"order_id": order_id, "verb": verb, "given_at": ago(HOUR), "actor": "kim"}
     return Order(**{**made, **facts})
+
+
+def an_approval(
+    action: DoorName, accepted: timedelta | None = HOUR, order_id: int = 8, **facts: Any
+) -> Order:
+    """An approval that was accepted so long ago (None: not yet); what keeps its door is open."""
+    at = None if accepted is None else ago(accepted)
+    made = {"action": action, "accepted_at": at, "open_since": at}
+    return an_order(Verb.APPROVE, order_id, **{**made, **facts})
 
 
 def a_hold(**facts: Any) -> Hold:

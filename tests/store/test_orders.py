@@ -71,7 +71,7 @@ def test_an_order_ends_once_and_is_recorded_in_the_name_of_who_gave_it(
     (row,) = world.store.history()
     assert expected == world.store.order(number)
     assert world.store.open_orders() == []
-    assert ("eve@laptop", Step.ORDER, recorded, OLD, "retire: as you say") == (
+    assert ("eve@laptop", Step.ORDER, recorded, OLD, "retire (leaver): as you say") == (
         row.actor,
         row.step,
         row.outcome,

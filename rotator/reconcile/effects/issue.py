@@ -11,6 +11,7 @@ from rotator.events import Event
 from rotator.judgement.presence import our_places
 from rotator.model import (
     AccessKey,
+    DoorName,
     JournalOutcome,
     KeyStatus,
     NeverUsed,
@@ -19,6 +20,7 @@ from rotator.model import (
     Rotation,
     Step,
 )
+from rotator.reconcile.effects.approvals import spend, tell_spent
 from rotator.reconcile.effects.leave import places_named, supersede
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
@@ -101,6 +103,7 @@ def _record(journey: Visit, sent: Sent, created: Created, rotation: Rotation) ->
     journey.equipment.hands.hold(journey.user.ref, created.credential)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE, key_id=key_id)
+        spent = spend(journey, change, DoorName.ISSUE, f"{key_id} is issued")
         change.facts(rotation.rotation_id, successor=key_id, issued_at=now)
         change.sight(
             [
@@ -123,3 +126,4 @@ def _record(journey: Visit, sent: Sent, created: Created, rotation: Rotation) ->
         kind=rotation.kind.value,
         seconds=(now - sent.at).total_seconds(),
     )
+    tell_spent(journey, spent)

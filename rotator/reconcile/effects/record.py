@@ -9,8 +9,10 @@ from rotator.events import Event
 from rotator.judgement.beginning import vanished
 from rotator.judgement.leaving import TITLES
 from rotator.model import (
+    Approved,
     Delivered,
     Departed,
+    DoorName,
     HandedOver,
     JournalOutcome,
     Kind,
@@ -24,15 +26,18 @@ from rotator.model import (
     SwitchedOn,
     Title,
 )
+from rotator.reconcile.effects.approvals import Spent, accept, spend, tell_spent, withdraw
 from rotator.reconcile.effects.progress import Progress
 from rotator.store import PlaceRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rotator.model import Close, Name, Obey, Record
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
+    from rotator.store.rows import OrderOutcome
 
 __all__ = ["close", "close_rotation", "hold_for_good", "name", "obey", "promise", "record"]
 
@@ -55,6 +60,8 @@ def record(journey: Visit, action: Record) -> Progress:
             _handed_over(journey, action, fact)
         case Departed():
             _departed(journey, action)
+        case Approved():
+            accept(journey, action, fact)
         case _:
             assert_never(fact)
     return Progress.GO_ON
@@ -109,6 +116,8 @@ def _switched_off(journey: Visit, action: Record, fact: SwitchedOff) -> None:
             reason=action.reason,
             detail=action.message,
         )
+        spent = spend(journey, change, DoorName.DEACTIVATE, action.message)
+    tell_spent(journey, spent)
     journey.tell(
         Event.KEY_DEACTIVATED,
         access_key_id=fact.key_id,
@@ -230,6 +239,8 @@ def name(journey: Visit, action: Name) -> Progress:
             reason=action.reason,
             detail=action.message,
         )
+        spent = spend(journey, change, DoorName.ISSUE, action.message)
+    tell_spent(journey, spent)
     journey.equipment.hands.let_go(journey.user.ref)
     journey.tell(
         Event.ORPHAN_FOUND if action.title is Title.ORPHAN else Event.SECRET_LOST,
@@ -242,6 +253,7 @@ def name(journey: Visit, action: Name) -> Progress:
 def close(journey: Visit, action: Close) -> Progress:
     """End the open rotation; the keys are left as they are."""
     deleted, now = _seen_deleted(journey, action), journey.equipment.clock()
+    spent: Sequence[Spent] = ()
     with journey.change() as change:
         if deleted is not None:
             change.journal(
@@ -252,6 +264,7 @@ def close(journey: Visit, action: Close) -> Progress:
                 detail=action.message,
             )
             change.gone(deleted, now)
+            spent = spend(journey, change, DoorName.DELETE, action.message)
         close_rotation(journey, change, action.outcome, action.reason, now)
         if action.outcome is Outcome.BY_HAND:
             _end_orders(journey, change, action)
@@ -265,6 +278,7 @@ def close(journey: Visit, action: Close) -> Progress:
             message=action.message,
             observed=True,
         )
+    tell_spent(journey, spent)
     journey.tell_closed(action.outcome, action.reason, action.message)
     return Progress.LOOK_AGAIN
 
@@ -305,6 +319,7 @@ def close_rotation(
         reason=reason,
         detail=outcome.value,
     )
+    withdraw(change, f"the rotation is over: {outcome}")
     change.close(journey.case.open.rotation_id, at, outcome)
 
 
@@ -314,14 +329,22 @@ def obey(journey: Visit, action: Obey) -> Progress:
         hold_for_good(journey, change, action.hold, action.message, action.order_id)
         if action.gives_up_places:
             _give_up_unnamed(journey, change)
-        change.order_done(action.order_id, "refused" if action.refused else "done", action.message)
+        change.order_done(action.order_id, _outcome_of(action), action.message)
     order = next(o for o in journey.case.orders if o.order_id == action.order_id)
     told = {"order_id": order.order_id, "verb": order.verb.value, "actor": order.actor}
     if action.refused:
         journey.tell(Event.ORDER_REFUSED, **told, reason=action.reason, message=action.message)
+    elif action.withdrawn:
+        journey.tell(Event.ORDER_LAPSED, **told, reason=action.reason, message=action.message)
     else:
         journey.tell(Event.ORDER_OBEYED, **told, message=action.message)
     return Progress.GO_ON
+
+
+def _outcome_of(action: Obey) -> OrderOutcome:
+    if action.withdrawn:
+        return "withdrawn"
+    return "refused" if action.refused else "done"
 
 
 def _give_up_unnamed(journey: Visit, change: Change) -> None:

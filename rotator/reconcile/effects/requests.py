@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
-from rotator.errors import Rejected
+from rotator.errors import Refused, Rejected
 from rotator.events import Event
 from rotator.judgement import doors
+from rotator.judgement.approvals import approval_for
 from rotator.judgement.leaving import TITLES
 from rotator.model import DoorName, JournalOutcome, Reason, Step
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.errors import AnswerError
-    from rotator.model import Place
+    from rotator.model import Order, Place
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
     from rotator.store.rows import Facts
@@ -65,7 +66,11 @@ def intend(  # noqa: PLR0913 - the columns of an intent
 
     Raises:
         LimitReached: the limit of its door is used up, counted in this very transaction.
+        Refused: the approval that opened its door is not in force any more.
     """
+    approval = approval_of(journey, step, reason)
+    if approval is not None and not change.use_approval(approval.order_id):
+        raise Refused(f"{approval.actor}'s approval of {step} was taken back")
     seq = change.intent(
         step,
         timeout_at=ends_at(journey, step),
@@ -82,14 +87,27 @@ def intend(  # noqa: PLR0913 - the columns of an intent
 def limit_of(journey: Visit, step: Step, reason: Reason) -> tuple[int, datetime] | None:
     """How many of these steps are allowed since when; None where its gates hold no limit."""
     policy = journey.case.policy
-    if policy is None or step not in {Step.ISSUE, Step.DEACTIVATE, Step.DELETE}:
-        return None
-    title = journey.case.rotation.right if journey.case.rotation else None
-    by_person = step is Step.ISSUE and reason in {Reason.REQUESTED, Reason.COMPROMISED}
-    apart = title is not None and TITLES[title].gates is not doors.ALL
-    if by_person or apart:
+    if policy is None or not _has_all_gates(journey, step, reason):
         return None
     return policy.limits.of(DoorName(step.value)), journey.equipment.clock() - DAY
+
+
+def approval_of(journey: Visit, step: Step, reason: Reason) -> Order | None:
+    """The approval that lets this step through; None where its door asks for none."""
+    policy = journey.case.policy
+    if policy is None or not _has_all_gates(journey, step, reason):
+        return None
+    door = DoorName(step.value)
+    return approval_for(journey.case, door) if door in policy.approve else None
+
+
+def _has_all_gates(journey: Visit, step: Step, reason: Reason) -> bool:
+    """Whether a step goes through a door before which limits and approvals stand too."""
+    if step not in {Step.ISSUE, Step.DEACTIVATE, Step.DELETE}:
+        return False
+    title = journey.case.rotation.right if journey.case.rotation else None
+    by_person = step is Step.ISSUE and reason in {Reason.REQUESTED, Reason.COMPROMISED}
+    return not by_person and (title is None or TITLES[title].gates is doors.ALL)
 
 
 def outcome_of(error: AnswerError) -> JournalOutcome:

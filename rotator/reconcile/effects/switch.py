@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotator.errors import AnswerError, LimitReached, ReadError, Rejected
+from rotator.errors import AnswerError, LimitReached, ReadError, Refused, Rejected
 from rotator.events import Event
 from rotator.judgement.judge import ended
-from rotator.model import JournalOutcome, KeyStatus, NeverUsed, Reason, Step, UsedAt
+from rotator.model import DoorName, JournalOutcome, KeyStatus, NeverUsed, Reason, Step, UsedAt
+from rotator.reconcile.effects.approvals import spend, tell_spent
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.record import close_rotation, hold_for_good, promise
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
@@ -40,7 +41,7 @@ def deactivate(journey: Visit, action: Deactivate) -> Progress:
                 detail=action.message,
             )
             change.facts(rotation.rotation_id, evidence=action.evidence)
-    except LimitReached:
+    except (LimitReached, Refused):
         return Progress.FAILED
     try:
         journey.entered.iam.set_status(journey.user.name, action.key_id, KeyStatus.INACTIVE)
@@ -52,8 +53,10 @@ def deactivate(journey: Visit, action: Deactivate) -> Progress:
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
         change.facts(rotation.rotation_id, deactivated_at=now, promised_at=promised_at)
+        spent = spend(journey, change, DoorName.DEACTIVATE, action.message)
         _set_status(journey, change, action.key_id, KeyStatus.INACTIVE, now)
     _tell_deactivated(journey, action, promised_at, sent, now)
+    tell_spent(journey, spent)
     return Progress.LOOK_AGAIN
 
 
@@ -133,7 +136,7 @@ def delete(journey: Visit, action: Delete) -> Progress:
                 key_id=action.key_id,
                 detail=action.message,
             )
-    except LimitReached:
+    except (LimitReached, Refused):
         return Progress.FAILED
     try:
         journey.entered.iam.delete_key(journey.user.name, action.key_id)
@@ -145,6 +148,7 @@ def delete(journey: Visit, action: Delete) -> Progress:
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
         change.gone(action.key_id, now)
+        spent = spend(journey, change, DoorName.DELETE, action.message)
         close_rotation(journey, change, ended(rotation), Reason(ended(rotation).value), now)
     journey.equipment.hands.let_go(journey.user.ref)
     journey.tell(
@@ -156,6 +160,7 @@ def delete(journey: Visit, action: Delete) -> Progress:
         observed=False,
         seconds=(now - sent.at).total_seconds(),
     )
+    tell_spent(journey, spent)
     journey.tell_closed(ended(rotation), Reason(ended(rotation).value), action.message)
     return Progress.LOOK_AGAIN
 
