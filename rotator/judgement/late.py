@@ -38,8 +38,10 @@ def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
     if rotation.right is None:
         return _successor_gone(case, rotation)
     rule = rule_of(rotation)
-    if rule is None or not rule.late or by_word(rotation):
+    if rule is None or (is_waived(rotation) and by_word(rotation)):
         return None
+    if not rule.late:
+        return _drifted(case, rotation)
     return (
         _successor_gone(case, rotation)
         or _used_after_all(case, rotation)

@@ -205,9 +205,12 @@ def _choice(case: Case, other: AccessKey) -> str:
     )
 
 
-def _gone(case: Case, order: Order, key_id: str) -> Obey:
+def _gone(case: Case, order: Order, key_id: str) -> Obey | None:
     if key_id not in case.former and case.key(key_id) is None:
         return _refuse(order, f"{key_id} is no key of {case.user}")
+    rotation = case.rotation
+    if rotation is not None and rotation.leaving == key_id and not is_owed(case):
+        return None  # its end is recorded first
     return Obey(
         Reason.COMPROMISED,
         f"{key_id} is deleted. {_lives(case, key_id)}. {_sessions(case, key_id)}",

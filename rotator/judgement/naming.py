@@ -23,6 +23,8 @@ def retire(case: Case, order: Order) -> Action | None:
     if key is None or not key.is_listed:
         if key is None and order.key_id not in case.former:
             return _refuse(order, f"{order.key_id} is no key of {case.user}")
+        if case.rotation is not None and case.rotation.leaving == order.key_id:
+            return None  # its end is recorded first
         return Obey(Reason.NAMED, f"{order.key_id} is deleted", order_id=order.order_id)
     if _is_begun(case, order, key):
         return _progress(case, order, key)

@@ -114,7 +114,7 @@ class Monitor:
 
     def _has_rested(self, rotation: Rotation | None, key_id: str, at: datetime) -> None:
         assert rotation is not None
-        _, (since, before), _ = self.aws.keys[key_id].history[-3:]
+        since, before = self.aws.keys[key_id].history[-2]
         if before is not KeyStatus.INACTIVE:
             raise Broken(f"P3: {key_id} was {before} when it was deleted")
         rest = {

@@ -303,7 +303,8 @@ class World:
         """Whether nothing will happen by itself any more."""
         if isinstance(result.last, Stop):
             return True
-        is_idle = isinstance(result.last, Wait) and result.last.reason is Reason.NOT_DUE
+        rests = {Reason.NOT_DUE, Reason.NO_KEY}
+        is_idle = isinstance(result.last, Wait) and result.last.reason in rests
         return is_idle and self.known(user).rotation is None
 
     def wait(self, user: User) -> None:

@@ -10,7 +10,7 @@ from rotator.events import Event
 from rotator.judgement.presence import our_places
 from rotator.model import JournalOutcome, Kind, Outcome, Reason, Rotation, Step
 from rotator.reconcile.effects.progress import Progress
-from rotator.reconcile.effects.record import close_rotation
+from rotator.reconcile.effects.record import NOTHING_YET, close_rotation
 from rotator.store import PlaceRow
 
 if TYPE_CHECKING:
@@ -111,3 +111,5 @@ def _retitle(journey: Visit, change: Change, action: Leave) -> None:
         now=action.now,
         order_id=action.order_id,
     )
+    if rotation.leaving != action.key_id:
+        change.facts(rotation.rotation_id, **NOTHING_YET)

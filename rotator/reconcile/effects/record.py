@@ -37,9 +37,22 @@ if TYPE_CHECKING:
     from rotator.model import Close, Name, Obey, Record
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
-    from rotator.store.rows import OrderOutcome
+    from rotator.store.rows import Facts, OrderOutcome
 
-__all__ = ["close", "close_rotation", "hold_for_good", "name", "obey", "promise", "record"]
+__all__ = [
+    "NOTHING_YET",
+    "close",
+    "close_rotation",
+    "hold_for_good",
+    "name",
+    "obey",
+    "promise",
+    "record",
+]
+
+
+NOTHING_YET: Facts = {"deactivated_at": None, "promised_at": None, "evidence": {}}
+"""What is on record of a key that has not been switched off, or is on again."""
 
 
 def record(journey: Visit, action: Record) -> Progress:
@@ -133,7 +146,7 @@ def _switched_off(journey: Visit, action: Record, fact: SwitchedOff) -> None:
 def _switched_on(journey: Visit, action: Record, fact: SwitchedOn) -> None:
     rotation = journey.case.open
     with journey.change() as change:
-        change.facts(rotation.rotation_id, deactivated_at=None, promised_at=None, evidence={})
+        change.facts(rotation.rotation_id, **NOTHING_YET)
         change.journal(
             Step.REACTIVATE,
             JournalOutcome.OBSERVED,
@@ -232,6 +245,7 @@ def name(journey: Visit, action: Name) -> Progress:
             titled_at=now,
             successor=None,
         )
+        change.facts(rotation.rotation_id, **NOTHING_YET)
         change.journal(
             Step.ISSUE,
             JournalOutcome.OBSERVED,

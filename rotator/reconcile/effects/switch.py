@@ -11,7 +11,7 @@ from rotator.judgement.judge import ended
 from rotator.model import DoorName, JournalOutcome, KeyStatus, NeverUsed, Reason, Step, UsedAt
 from rotator.reconcile.effects.approvals import spend, tell_spent
 from rotator.reconcile.effects.progress import Progress
-from rotator.reconcile.effects.record import close_rotation, hold_for_good, promise
+from rotator.reconcile.effects.record import NOTHING_YET, close_rotation, hold_for_good, promise
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def reactivate(journey: Visit, action: Reactivate) -> Progress:
     now = journey.equipment.clock()
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
-        change.facts(rotation.rotation_id, deactivated_at=None, promised_at=None, evidence={})
+        change.facts(rotation.rotation_id, **NOTHING_YET)
         _set_status(journey, change, action.key_id, KeyStatus.ACTIVE, now)
         if action.order_id is not None:
             change.order_done(action.order_id, "done", action.message)
