@@ -12,6 +12,7 @@ from rotator.config.faults import Faults
 from rotator.config.gaps import longest_freeze, longest_gap
 from rotator.config.merging import DEFAULTS_NEVER, merge, with_defaults
 from rotator.config.models import AccountSection, FreezeSection, PolicySection, Root
+from rotator.config.places import one_way_remarks
 from rotator.config.policies import Surroundings, moment_of, policy_from
 from rotator.config.reading import read
 from rotator.config.tree import Entry, Fields, Items, Mark, Node, Scalar, quoted, scalars, shown_at
@@ -66,7 +67,7 @@ def load(path: Path, *, environ: Mapping[str, str], tables: Tables) -> Configura
     roots = [root for root in read_roots if root is not None]
     tree = merge(roots, Mark(str(path), 1, 1), faults)
     complete = sum(isinstance(root, Fields) for root in roots) == len(names)
-    loader = _Loader(path, tree, tables, faults)
+    loader = _Loader(path, tree, tables, faults, files=files)
     configuration = loader.configuration(complete=complete)
     faults.raise_any()
     return replace(
@@ -77,13 +78,16 @@ def load(path: Path, *, environ: Mapping[str, str], tables: Tables) -> Configura
 
 
 class _Loader:
-    """Makes the nouns of one tree; what is wrong goes to `faults`."""
+    """Makes the nouns of one tree; what is wrong goes to `faults`, what is read to `files`."""
 
-    def __init__(self, path: Path, tree: Fields, tables: Tables, faults: Faults) -> None:
+    def __init__(
+        self, path: Path, tree: Fields, tables: Tables, faults: Faults, *, files: list[Path]
+    ) -> None:
         self._path = path
         self._tree = tree
         self._tables = tables
         self._faults = faults
+        self._files = files
         self._secrets = frozenset(
             scalar.value
             for scalar in scalars(tree)
@@ -167,7 +171,7 @@ class _Loader:
         nodes = self._mappings("policies")
         if not nodes and complete:
             self._refuse_no_policies()
-        around = Surroundings(self._tables, accounts, self._secrets)
+        around = Surroundings(self._tables, accounts, self._secrets, self._files)
         named: set[str] = set()
         for own in nodes:
             node = with_defaults(own, defaults)
@@ -226,6 +230,10 @@ class _Loader:
             gap = longest_gap(policy.schedule, policy.window)
             found = lint_policy(policy, timing, gap=gap, freeze=freeze)
             _note(found, node, remarks)
+            entries = node.get("sinks")
+            nodes = entries.items if isinstance(entries, Items) else ()
+            for mark, sentence in one_way_remarks(nodes, policy.sinks):
+                remarks.add(mark, sentence)
         own_endpoint = any(environ.get(name) for name in _ENDPOINTS)
         if isinstance(given, Fields):
             _note(lint_timing(timing, own_endpoint=own_endpoint), given, remarks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rotator.config.checking import check, field_names, take, unknown
+from rotator.config.contents import with_contents
 from rotator.config.faults import nearest
 from rotator.config.models import SinkSection
 from rotator.config.tables import NamesPlaces
@@ -14,7 +15,7 @@ from rotator.errors import RotatorError
 from rotator.model import SinkSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from pydantic import BaseModel
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rotator.config.tables import SinkType, Tables
 
 __all__ = [
+    "one_way_remarks",
     "refuse_same_places",
     "refuse_shared_place",
     "refuse_unknown_account",
@@ -31,9 +33,9 @@ __all__ = [
 
 
 def sink_spec(
-    node: Fields, *, tables: Tables, accounts: Collection[str], faults: Faults
+    node: Fields, *, tables: Tables, accounts: Collection[str], files: list[Path], faults: Faults
 ) -> SinkSpec | None:
-    """One entry, or None where anything about it is wrong."""
+    """One entry, or None where anything about it is wrong; `files` gets what it made us read."""
     common = take(SinkSection, node, faults)
     _refuse_unknown_account(node, accounts, faults)
     if "type" in common.broken:
@@ -43,7 +45,7 @@ def sink_spec(
     if sink_type is None:
         return None
     options = _options(node, sink_type, name, faults)
-    fmt = _format(node, sink_type, tables, faults)
+    fmt = _format(node, sink_type, tables, files, faults)
     if options is None or fmt is None or common.broken:
         return None
     return SinkSpec(
@@ -92,7 +94,9 @@ def _options(node: Fields, sink_type: SinkType, name: str, faults: Faults) -> Ba
     return options if node.entries.keys() <= {*common, *own} else None
 
 
-def _format(node: Fields, sink_type: SinkType, tables: Tables, faults: Faults) -> BaseModel | None:
+def _format(
+    node: Fields, sink_type: SinkType, tables: Tables, files: list[Path], faults: Faults
+) -> BaseModel | None:
     """The format's options; a name alone is the format with its defaults."""
     given = node.get("format")
     name: object = sink_type.default_format
@@ -111,7 +115,8 @@ def _format(node: Fields, sink_type: SinkType, tables: Tables, faults: Faults) -
     if model is None:
         _refuse_format(given, mark, name, tables, faults)
         return None
-    return check(model, own, faults, noun=f"the format {quoted(name)}")
+    whole = with_contents(own, model, faults, files=files)
+    return check(model, whole, faults, noun=f"the format {quoted(name)}") if whole else None
 
 
 def _refuse_format(
@@ -161,12 +166,32 @@ def _id(node: Fields) -> str:
 def refuse_unreadable(entries: Sequence[tuple[Fields, SinkSpec]], faults: Faults) -> None:
     """Places that all are write-only: what is missing in one could be read back nowhere."""
     if entries and not any(spec.readable for _, spec in entries):
-        node, _ = entries[0]
+        node, spec = entries[0]
+        because = one_way_because(spec)
         faults.add(
             node.mark,
             f"nothing can be read back from {_id(node)}, nor from another sink of this "
-            "policy; add one that can be read, such as `file` with the format `json`",
+            "policy; add one that can be read, such as `file` with the format `json`"
+            + (f" ({because})" if because else ""),
         )
+
+
+def one_way_because(spec: SinkSpec) -> str | None:
+    """Why nothing can be read back from what this entry's format writes; None where it can."""
+    because: str | None = getattr(spec.format, "one_way_because", None)
+    return because
+
+
+def one_way_remarks(nodes: Sequence[Node], specs: Sequence[SinkSpec]) -> Iterator[tuple[Mark, str]]:
+    """What is to be said of the entries of a policy whose formats cannot be read back."""
+    for node, spec in zip(nodes, specs, strict=True):
+        because = one_way_because(spec)
+        if because is not None and isinstance(node, Fields):
+            sentence = (
+                f"nothing can be read back from this template: {because}; what is lacking there "
+                "has to be read from another place of this policy"
+            )
+            yield node.mark_of("format"), sentence
 
 
 def refuse_shared_place(

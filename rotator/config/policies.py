@@ -40,6 +40,7 @@ from rotator.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     from rotator.config.faults import Faults
     from rotator.config.models import UsersSection
@@ -55,11 +56,15 @@ _EVERY_DAY = frozenset(range(7))
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a policy is held against: installed types, account names, values from `${…}`."""
+    """What a policy is held against: installed types, account names, values from `${…}`.
+
+    `files` collects the files that policies made us read.
+    """
 
     tables: Tables
     accounts: Collection[str]
     secrets: frozenset[str]
+    files: list[Path]
 
 
 def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
@@ -219,7 +224,15 @@ def _sinks(
     entries = [
         (entry, spec)
         for entry in mappings
-        if (spec := sink_spec(entry, tables=around.tables, accounts=around.accounts, faults=faults))
+        if (
+            spec := sink_spec(
+                entry,
+                tables=around.tables,
+                accounts=around.accounts,
+                files=around.files,
+                faults=faults,
+            )
+        )
     ]
     for entry, spec in entries:
         refuse_shared_place(

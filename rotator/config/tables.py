@@ -49,7 +49,9 @@ class SinkType(Protocol):
 class Tables:
     """The installed types by the names that the YAML uses.
 
-    A model in `formats` may have a class attribute `one_way`: nothing can be read back from it.
+    A model in `formats` may have an attribute `one_way`: nothing can be read back from it, and
+    `one_way_because` says why. It may have `from_files`: options that name a file, each with the
+    option that the file's content is.
     """
 
     sinks: Mapping[str, SinkType]

@@ -8,6 +8,7 @@ from rotator.formats.aws_credentials import AwsCredentialsFormat
 from rotator.formats.base import Format, FormatReading
 from rotator.formats.env import EnvFormat
 from rotator.formats.json_object import JsonFormat
+from rotator.formats.template import TemplateFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +20,13 @@ __all__ = [
     "Format",
     "FormatReading",
     "JsonFormat",
+    "TemplateFormat",
 ]
 
 FORMATS: Mapping[str, type[Format]] = {
     "aws-credentials": AwsCredentialsFormat,
     "env": EnvFormat,
     "json": JsonFormat,
+    "template": TemplateFormat,
 }
 """The formats by the name that a policy calls them; each class is also its options' model."""

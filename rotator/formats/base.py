@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from rotator.errors import Rejected
-from rotator.model import Credential, Empty, Secret, Stranger, mask
+from rotator.model import Credential, Empty, Secret, Stranger, User, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 __all__ = [
+    "KEY_ID",
     "Format",
     "FormatReading",
     "Source",
     "check_fields",
+    "formless",
     "interpret",
     "is_session",
     "values",
@@ -34,7 +37,10 @@ FormatReading = Credential | Empty | Stranger
 Source = Literal["access_key_id", "secret_access_key", "user_name", "account_id"]
 """The parts of a credential that a field can be filled with."""
 
-_KEY_ID = re.compile(r"[A-Za-z0-9_]{16,128}")  # AccessKeyId in IAM's API reference
+KEY_ID = r"[A-Za-z0-9_]{16,128}"
+"""The form of an access key id (AccessKeyId in IAM's API reference)."""
+
+_KEY_ID = re.compile(KEY_ID)
 _SECRET = re.compile(r"[!#-&(-\[\]-~]{1,1024}")  # visible ASCII without quotes and backslash
 
 
@@ -47,10 +53,23 @@ class Format(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
+    from_files: ClassVar[Mapping[str, str]] = {}
+    """Options that name a file, each with the option that the file's content is."""
+
     @property
     def one_way(self) -> bool:
-        """Whether the secret cannot be recovered from the text."""
-        return False
+        """Whether the credential cannot be recovered from the text."""
+        return self.one_way_because is not None
+
+    @property
+    def one_way_because(self) -> str | None:
+        """Why it cannot be, for people; None where it can."""
+        return None
+
+    def of(self, user: User) -> Self:
+        """The same format for one user, with what it says of the user beside the credential."""
+        del user
+        return self
 
     @abstractmethod
     def read(self, text: str) -> FormatReading:
@@ -69,11 +88,16 @@ class Format(BaseModel):
         Raises Rejected where the text would not give the credential back.
         """
         text = self.compose(credential, existing)
-        read = self.read(text)
+        read = credential if self.one_way else self.read(text)
         if not isinstance(read, Credential) or _pair(read) != _pair(credential):
-            key = mask(credential.access_key_id)
-            raise Rejected(f"the key {key} of user {credential.user_name} has no form here")
+            raise formless(credential)
         return text
+
+
+def formless(credential: Credential) -> Rejected:
+    """A credential that cannot be written so that it is read as itself."""
+    key = mask(credential.access_key_id)
+    return Rejected(f"the key {key} of user {credential.user_name} has no form here")
 
 
 def _pair(credential: Credential) -> tuple[str, str]:

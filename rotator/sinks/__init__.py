@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rotator.errors import RotatorError
 from rotator.sinks.base import NameTemplate, Sink, SinkContext, SinkOptions, Statement
@@ -13,6 +14,7 @@ from rotator.sinks.base import NameTemplate, Sink, SinkContext, SinkOptions, Sta
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rotator.formats import Format
     from rotator.model import SinkSpec
 
 __all__ = [
@@ -80,9 +82,13 @@ def installed() -> Mapping[str, type[Sink]]:
 def build(context: SinkContext, sinks: Mapping[str, type[Sink]] | None = None) -> Sink:
     """Make the sink of one user and one entry of a policy; raises NameProblem.
 
-    `sinks` are those to choose from; by default the installed ones.
+    `sinks` are those to choose from; by default the installed ones. The format is made that of
+    this user.
     """
-    return (installed() if sinks is None else sinks)[context.spec.type](context)
+    spec = context.spec
+    fmt = cast("Format", spec.format).of(context.user)
+    made = replace(context, spec=replace(spec, format=fmt))
+    return (installed() if sinks is None else sinks)[spec.type](made)
 
 
 def sweep_leftovers(

@@ -64,14 +64,15 @@ _CURES = {
 
 def _fits_the_store(name: Template) -> Template:
     """Refuse a template from which no user could get a name that the store takes."""
-    if not name.text.startswith(("/", "{path}")):
-        raise ValueError(f"the name of a parameter begins with `/`, such as /ci/{{user}}: {name}")
-    if not _LITERAL.fullmatch(re.sub(r"\{[^{}]*\}", "", name.text)):
-        raise ValueError(f"the name of a parameter is of letters, digits and _.-/ only: {name}")
-    if "//" in name.prefix or name.text.endswith("/"):
-        raise ValueError(f"the name of a parameter has no empty part: {name}")
+    text = name.text
+    if not text.startswith(("/", "{path}")):
+        raise ValueError(f"{text!r} does not begin with `/`, as the name of a parameter must")
+    if not _LITERAL.fullmatch(re.sub(r"\{[^{}]*\}", "", text)):
+        raise ValueError(f"{text!r} has more than letters, digits, `/` and _.- of its own")
+    if "//" in name.prefix or text.endswith("/"):
+        raise ValueError(f"{text!r} has an empty part, which no name of a parameter has")
     if _RESERVED.match(name.prefix):
-        raise ValueError(f"names that begin with /aws or /ssm belong to AWS: {name}")
+        raise ValueError(f"{text!r} begins with /aws or /ssm; such names belong to AWS")
     return name
 
 

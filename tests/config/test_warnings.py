@@ -97,3 +97,21 @@ def test_a_warning_about_a_default_stands_at_the_default(tmp_path: Path) -> None
 
     assert [line.split(": ")[0] for line in warned(text, tmp_path)] == ["2:26"]
     assert [line.split(": ")[0] for line in warned(other, tmp_path)] == ["3:5"]
+
+
+def test_a_place_that_cannot_be_read_back_is_said(tmp_path: Path) -> None:
+    """Where its format stands, and why; beside a readable place it is allowed."""
+    text = policy(
+        "mode: enforce\n"
+        "sinks:\n"
+        '  - {type: shelf, path: "a/{user}"}\n'
+        '  - {type: shelf, id: odd, path: "b/{user}", format: {type: template, template: '
+        '"{access_key_id}{secret_access_key}"}}\n'
+    )
+    expected = (
+        "8:58: nothing can be read back from this template: {access_key_id} in line 1, column 1 of"
+        " the template is followed by the next one, which may be part of its value; what is lacking"
+        " there has to be read from another place of this policy"
+    )
+
+    assert [expected] == warned(text, tmp_path)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rotator.config import Tables, load
+from rotator.config.tables import SinkType
 from rotator.errors import ConfigError, RotatorError
+from rotator.formats import TemplateFormat
 from rotator.model import Configuration, Template
+from rotator.sinks.ssm import SsmSink
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +69,9 @@ class Shelf:
 
     @classmethod
     def reads_back(cls, options: object, fmt: object) -> bool:
-        return isinstance(options, ShelfOptions) and isinstance(fmt, Plain | OneWay)
+        return isinstance(options, ShelfOptions) and isinstance(
+            fmt, Plain | OneWay | TemplateFormat
+        )
 
 
 class Slot(Shelf):
@@ -77,12 +82,12 @@ class Slot(Shelf):
         return not super().reads_back(options, fmt)
 
 
-class _Sinks(Mapping[str, type[Shelf]]):
+class _Sinks(Mapping[str, SinkType]):
     """The types, one of which cannot be imported."""
 
-    _TYPES: ClassVar[dict[str, type[Shelf]]] = {"shelf": Shelf, "slot": Slot}
+    _TYPES: ClassVar[dict[str, SinkType]] = {"shelf": Shelf, "slot": Slot, "ssm": SsmSink}
 
-    def __getitem__(self, name: str) -> type[Shelf]:
+    def __getitem__(self, name: str) -> SinkType:
         if name == "broken":
             raise RotatorError("the sink `broken` cannot be loaded: it lacks a library")
         return self._TYPES[name]
@@ -94,7 +99,9 @@ class _Sinks(Mapping[str, type[Shelf]]):
         return len(self._TYPES)
 
 
-TABLES = Tables(sinks=_Sinks(), formats={"plain": Plain, "oneway": OneWay})
+TABLES = Tables(
+    sinks=_Sinks(), formats={"plain": Plain, "oneway": OneWay, "template": TemplateFormat}
+)
 
 ENVIRON = {"EXTERNAL_ID": SECRET, "SHORT": "zq", "EMPTY": "", "BROKEN": "a\udcffb"}
 

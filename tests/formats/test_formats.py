@@ -370,8 +370,16 @@ def test_wrong_options_are_told(kind: str, options: dict[str, object], said: str
         FORMATS[kind].model_validate(options)
 
 
-def test_every_format_can_be_read_back_and_described() -> None:
-    assert set(FORMATS) == {"aws-credentials", "env", "json"}
-    for fmt in FORMATS.values():
-        assert not fmt().one_way
-        assert fmt.model_json_schema()["additionalProperties"] is False
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_described(name: str) -> None:
+    """Unknown options are refused, and each option that there is has a meaning."""
+    schema = FORMATS[name].model_json_schema()
+
+    assert schema["additionalProperties"] is False
+    assert all("description" in option for option in schema["properties"].values())
+
+
+@pytest.mark.parametrize("fmt", ALL)
+def test_every_format_of_named_fields_can_be_read_back(fmt: Format) -> None:
+    assert not fmt.one_way
+    assert fmt.one_way_because is None

@@ -477,12 +477,12 @@ def test_a_name_that_no_parameter_can_have_is_that_users_problem(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        pytest.param({"name": "ci/{user}"}, "begins with `/`", id="no slash"),
-        pytest.param({"name": "{user}"}, "begins with `/`", id="a user's name first"),
-        pytest.param({"name": "/ci/{user}:x"}, "of letters, digits", id="a colon, as of a version"),
-        pytest.param({"name": "/ci/{user} x"}, "of letters, digits", id="a space"),
-        pytest.param({"name": "/ci//{user}"}, "no empty part", id="an empty part"),
-        pytest.param({"name": "/ci/{user}/"}, "no empty part", id="a slash at the end"),
+        pytest.param({"name": "ci/{user}"}, "does not begin with `/`", id="no slash"),
+        pytest.param({"name": "{user}"}, "does not begin with `/`", id="a user's name first"),
+        pytest.param({"name": "/ci/{user}:x"}, "more than letters", id="a colon, as of a version"),
+        pytest.param({"name": "/ci/{user} x"}, "more than letters", id="a space"),
+        pytest.param({"name": "/ci//{user}"}, "an empty part", id="an empty part"),
+        pytest.param({"name": "/ci/{user}/"}, "an empty part", id="a slash at the end"),
         pytest.param({"name": "/AWS/{user}"}, "belong to AWS", id="AWS's own"),
         pytest.param({"name": "/ssm-keys/{user}"}, "belong to AWS", id="the service's own"),
         pytest.param({"name": "/{usr}"}, r"did you mean \{user\}", id="unknown placeholder"),
