@@ -26,9 +26,14 @@ from rotator.config.models import (
     UsersSection,
     WindowSection,
 )
+from rotator.model import Template
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
+
+    from rotator.config.tables import Tables
 
 __all__ = ["reference"]
 
@@ -48,10 +53,18 @@ _SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("sinks", "sink", SinkSection),
 )
 
+_WORDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "whole number",
+    str: "text",
+    Template: "name of a place",
+}
+
 _OPENING = """\
 # Configuration
 
-<!-- Made from the models in rotator/config/models.py by `rotator.config.reference()`. -->
+<!-- Made from the models in rotator/config/models.py and
+     those of sinks and formats, by `rotator.config.reference()`. -->
 
 `--config PATH` or `ROTATOR_CONFIG` names a file, or a folder whose `*.yaml` and `*.yml` are read
 as one: lists are joined, names are unique over all files, and a single field (`state`, `http`,
@@ -72,12 +85,38 @@ as one: lists are joined, names are unique over all files, and a single field (`
 """
 
 
-def reference() -> str:
+_SINKS = """\
+## Types of sinks
+
+The fields that each type has of its own, beside those of every [sink](#sink). `rotator sinks` lists
+what is installed, plugins included.
+"""
+
+_FORMATS = """\
+## Formats
+
+What is written, apart from where: `format: env`, or with fields of its own
+`format: {type: env, constants: {AWS_REGION: eu-north-1}}`.
+"""
+
+
+def reference(tables: Tables) -> str:
     """The whole reference as Markdown: every field's name, type, default and meaning."""
-    return "\n".join([_OPENING, *(_section(*section) for section in _SECTIONS)])
+    sinks = {name: tables.sinks[name].Options for name in sorted(tables.sinks)}
+    formats = {name: tables.formats[name] for name in sorted(tables.formats)}
+    return "\n".join(
+        [
+            _OPENING,
+            *(_section(*section) for section in _SECTIONS),
+            _SINKS,
+            *(_section(name, f"sink-{name}", model, level=3) for name, model in sinks.items()),
+            _FORMATS,
+            *(_section(name, f"format-{name}", model, level=3) for name, model in formats.items()),
+        ]
+    )
 
 
-def _section(title: str, anchor: str, model: type[BaseModel]) -> str:
+def _section(title: str, anchor: str, model: type[BaseModel], *, level: int = 2) -> str:
     rows = [
         f"| `{field.alias or name}` | {_type(field)} | {_default(field)} | {field.description} |"
         for name, field in model.model_fields.items()
@@ -87,7 +126,7 @@ def _section(title: str, anchor: str, model: type[BaseModel]) -> str:
         [
             f'<a id="{anchor}"></a>',
             "",
-            f"## {code}",
+            f"{'#' * level} {code}",
             "",
             " ".join((model.__doc__ or "").split("\n\n")[0].split()),
             "",
@@ -116,10 +155,12 @@ def _name(annotation: object) -> str:
         return " or ".join(_name(part) for part in parts if part is not NoneType)
     if origin is list:
         return f"list of {_name(parts[0])}"
+    if origin is dict:
+        return f"mapping of {_name(parts[0])} to {_name(parts[1])}"
     if origin is Literal:
         return " or ".join(f"`{part}`" for part in parts)
-    if annotation is bool:
-        return "true or false"
+    if isinstance(annotation, type) and annotation in _WORDS:
+        return _WORDS[annotation]
     anchor = next((anchor for _, anchor, model in _SECTIONS if model is annotation), None)
     if anchor is None:
         raise TypeError(f"the reference has no word for {annotation!r}; give it a Kind")

@@ -89,7 +89,7 @@ def _octal(mode: str) -> str:
 
 
 class FileOptions(SinkOptions):
-    """The fields of a `file` sink."""
+    """A file on this machine, replaced whole."""
 
     path: NameTemplate = Field(
         description="The file; relative to the file of the configuration that names it."

@@ -56,7 +56,7 @@ _CREATING = ("secretsmanager:CreateSecret", "secretsmanager:TagResource")
 
 
 class SecretsManagerOptions(AwsTextOptions):
-    """The fields of a `secretsmanager` sink."""
+    """A secret of AWS Secrets Manager."""
 
     name: NameTemplate = Field(description="The secret's name (not its ARN).")
     kms_key_id: str | None = Field(

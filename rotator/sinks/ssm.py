@@ -77,7 +77,7 @@ def _fits_the_store(name: Template) -> Template:
 
 
 class SsmOptions(AwsTextOptions):
-    """The fields of an `ssm` sink."""
+    """A parameter of AWS Systems Manager Parameter Store, always a SecureString."""
 
     name: Annotated[NameTemplate, AfterValidator(_fits_the_store)] = Field(
         description="The parameter's name, from its `/` on (not its ARN)."
