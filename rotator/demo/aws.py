@@ -221,6 +221,8 @@ class LocalAws:
     def client(
         self, service: Literal["secretsmanager"], **given: object
     ) -> SecretsManagerClient: ...
+    @overload
+    def client(self, service: Literal["ssm"], **given: object) -> BaseClient: ...
 
     def client(self, service: str, **given: object) -> BaseClient:
         """A boto3 client that never retries; the operator's, unless other credentials are given."""

@@ -336,3 +336,62 @@ class TestSecrets:
             assert create(**secret)["Name"] == "ci"
         else:
             assert code_of(create, **secret) == ("ValidationException", 400)
+
+
+class TestParameters:
+    """Parameter Store, where moto takes what AWS refuses."""
+
+    @pytest.mark.parametrize(
+        ("before", "after", "expected"),
+        [
+            pytest.param({}, {}, None, id="the same once more"),
+            pytest.param(
+                {"Type": "String"},
+                {"Type": "SecureString"},
+                ("HierarchyTypeMismatchException", 400),
+                id="another type",
+            ),
+            pytest.param(
+                {"Type": "SecureString"},
+                {"Type": "String"},
+                ("HierarchyTypeMismatchException", 400),
+                id="a type that is not secret",
+            ),
+            pytest.param(
+                {"Tier": "Advanced"},
+                {"Tier": "Standard"},
+                ("ValidationException", 400),
+                id="a lower tier",
+            ),
+            pytest.param({}, {"Value": "x" * 4096}, None, id="four kilobytes"),
+            pytest.param(
+                {}, {"Value": "x" * 4097}, ("ValidationException", 400), id="and one more"
+            ),
+            pytest.param({}, {"Tier": "Advanced", "Value": "x" * 8192}, None, id="eight kilobytes"),
+            pytest.param(
+                {"Tier": "Advanced"},
+                {"Value": "x" * 8193},
+                ("ValidationException", 400),
+                id="eight and one more",
+            ),
+            pytest.param(
+                {}, {"Value": "{{other}}"}, ("ValidationException", 400), id="another in its value"
+            ),
+        ],
+    )
+    def test_overwriting_is_limited(
+        self,
+        aws: LocalAws,
+        before: dict[str, str],
+        after: dict[str, str],
+        expected: tuple[str, int] | None,
+    ) -> None:
+        """Types, tiers and sizes (reference: PutParameter)."""
+        put: Any = getattr(aws.client("ssm"), "put_parameter")  # noqa: B009 - the stubs lack it
+        parameter = {"Name": "/ci/one", "Type": "SecureString", "Value": "1"}
+        put(**{**parameter, **before})
+        again = {**parameter, **before, "Overwrite": True, **after}
+        if expected is None:
+            assert put(**again)["Version"] == 2
+        else:
+            assert expected == code_of(put, **again)

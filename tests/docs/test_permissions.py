@@ -27,8 +27,10 @@ policies:
       include: [{name: bob}]
     rotate_after: 70d
     sinks:
-      - {type: secretsmanager, name: "ci/{user}/aws", region: eu-north-1}
+      - SINK
 """
+SECRET = '{type: secretsmanager, name: "ci/{user}/aws", region: eu-north-1}'
+PARAMETER = '{type: ssm, name: "/ci/{user}/aws", tags: {owner: ci}}'
 SEED = {"users": [{"name": "bob", "path": "/ci/", "keys": [{"age": "80d"}]}]}
 DETAILS = "iam:GetAccountAuthorizationDetails"
 
@@ -41,13 +43,16 @@ def aws() -> Iterator[LocalAws]:
 
 
 def run_without(
-    aws: LocalAws, folder: Path, denied: tuple[str, ...]
+    aws: LocalAws, folder: Path, denied: tuple[str, ...], sink: str = SECRET
 ) -> tuple[int, str, dict[str, Any] | None]:
     """One sweep in a fresh account: its status, its log, and where the user then stands."""
     aws.admin("POST", "reset", SEED)
+    if "ssm:GetParameterHistory" in denied:  # which is asked only of a parameter that is there
+        made: Any = aws.client("ssm")
+        made.put_parameter(Name="/ci/bob/aws", Value="{}", Type="SecureString")
     for action in denied:
         aws.fail(action, "deny", times=None)
-    (folder / "rotator.yaml").write_text(CONFIGURATION)
+    (folder / "rotator.yaml").write_text(CONFIGURATION.replace("SINK", sink))
     called(aws, folder, "state", "init")
     swept = called(aws, folder, "run")
     told = json.loads(called(aws, folder, "status", "--json").stdout)["users"]
@@ -109,28 +114,39 @@ def test_an_account_whose_users_cannot_be_listed_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("denied", "reason"),
+    ("denied", "reason", "sink"),
     [
-        ("iam:GetUser", "aws_unavailable"),
-        ("iam:ListAccessKeys", "aws_unavailable"),
-        ("secretsmanager:DescribeSecret", "sink"),
+        ("iam:GetUser", "aws_unavailable", SECRET),
+        ("iam:ListAccessKeys", "aws_unavailable", SECRET),
+        ("secretsmanager:DescribeSecret", "sink", SECRET),
+        ("ssm:GetParameter", "sink", PARAMETER),
+        ("ssm:GetParameterHistory", "sink", PARAMETER),
     ],
 )
 def test_a_user_who_cannot_be_looked_at_waits(
-    aws: LocalAws, tmp_path: Path, denied: str, reason: str
+    aws: LocalAws, tmp_path: Path, denied: str, reason: str, sink: str
 ) -> None:
     """Nothing is issued, for the reason that the page gives."""
-    _, _, user = run_without(aws, tmp_path, (denied,))
+    _, _, user = run_without(aws, tmp_path, (denied,), sink)
 
     assert active(aws) == 1
     assert user is not None
     assert user["reason"] == reason
 
 
-@pytest.mark.parametrize("denied", ["iam:CreateAccessKey", "secretsmanager:CreateSecret"])
-def test_what_cannot_be_done_costs_no_key(aws: LocalAws, tmp_path: Path, denied: str) -> None:
+@pytest.mark.parametrize(
+    ("denied", "sink"),
+    [
+        ("iam:CreateAccessKey", SECRET),
+        ("secretsmanager:CreateSecret", SECRET),
+        ("ssm:PutParameter", PARAMETER),
+    ],
+)
+def test_what_cannot_be_done_costs_no_key(
+    aws: LocalAws, tmp_path: Path, denied: str, sink: str
+) -> None:
     """The old key stays Active, and the sweep says that something failed."""
-    first = run_without(aws, tmp_path, (denied,))
+    first = run_without(aws, tmp_path, (denied,), sink)
     oldest = min(aws.truth()["bob"]["keys"], key=lambda key: str(key["created_at"]))
 
     assert first[0] == 1
