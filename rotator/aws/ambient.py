@@ -145,7 +145,6 @@ class Ambient:
     """
 
     def __init__(self, environ: Mapping[str, str], clock: Callable[[], datetime]) -> None:
-        self._environ = environ
         self._clock = clock
         self._files = (
             Path(environ.get("AWS_CONFIG_FILE", "~/.aws/config")),
@@ -288,7 +287,7 @@ class Ambient:
             ReadError: there are no credentials, and what to do about it.
         """
         stamps = self._stamps()
-        source = Source.read(self._environ)
+        source = Source.read()
         self._read_at = self._clock()
         return _Taken(source, source.frozen(), stamps)
 

@@ -42,13 +42,13 @@ class Source:
     base: _Base | None
 
     @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Source:
+    def read(cls) -> Source:
         """Read environment, files and whatever else botocore asks.
 
         Raises:
             ReadError: there are no credentials, and what to do about it.
         """
-        return answers.read(lambda: _read(environ), "find AWS credentials")
+        return answers.read(_read, "find AWS credentials")
 
     @property
     def method(self) -> str:
@@ -104,17 +104,20 @@ def _frozen(credentials: Credentials) -> ReadOnlyCredentials:
     return frozen
 
 
-def _read(environ: Mapping[str, str]) -> Source:
+def _read() -> Source:
     session = bare_session()
     credentials = session.get_credentials()
     if credentials is None:
         raise ReadError(answers.cure("NoCredentialsError"), code="NoCredentialsError")
-    base = _base(session, environ) if credentials.method == ASSUMED else None
+    base = _base(session) if credentials.method == ASSUMED else None
     return Source(session, credentials, base)
 
 
-def _base(session: Session, environ: Mapping[str, str]) -> _Base | None:
-    """What the profile's role is assumed with: `source_profile`, over any number of roles."""
+def _base(session: Session) -> _Base | None:
+    """What the profile's role is assumed with: `source_profile`, over any number of roles.
+
+    Keys in the environment, which `credential_source` may name, go before a profile anyway.
+    """
     profiles: Mapping[str, Mapping[str, Any]] = session.full_config.get("profiles", {})
     name = _profile(session)
     for _ in profiles:
@@ -124,17 +127,11 @@ def _base(session: Session, environ: Mapping[str, str]) -> _Base | None:
         # Only its id is of interest; botocore itself signs with what it has read.
         key_id = str(profile["aws_access_key_id"])
         return _Base(Credentials(key_id, ""), f"profile {name} of AWS's own files", moves=True)
-    if profile.get("credential_source") == "Environment":
-        key_id = environ.get("AWS_ACCESS_KEY_ID", "")
-        return _Base(Credentials(key_id, ""), ENVIRONMENT, moves=False)
     if "credential_process" in profile:
         credentials = bare_session(name).get_credentials()
         origin = f"the credential_process of profile {name}"
         return _Base(credentials, origin, moves=True) if credentials else None
     return None
-
-
-ENVIRONMENT = "environment variables"
 
 
 def _origin(session: Session, method: str) -> tuple[str, bool]:
@@ -145,7 +142,7 @@ def _origin(session: Session, method: str) -> tuple[str, bool]:
     if method in _FILES:
         path = session.get_config_variable(_FILES[method])
         return f"profile {profile} of {path}", True
-    return (ENVIRONMENT if method == "env" else f"what botocore calls {method}"), False
+    return ("environment variables" if method == "env" else f"what botocore calls {method}"), False
 
 
 _FILES = {"shared-credentials-file": "credentials_file", "config-file": "config_file"}

@@ -15,6 +15,7 @@ from rotator.cli.status import blocked_of, document_of, key_row, role_of, with_h
 from rotator.cli.stores import reading
 from rotator.cli.subjects import subject_of
 from rotator.errors import ReadError, Refused
+from rotator.judgement.ourselves import signed_by
 from rotator.judgement.wording import span, used
 from rotator.model import Contested, Excluded, Mode, Selected, Serves
 from rotator.reconcile import Planner
@@ -108,7 +109,11 @@ def _document(examined: Examined, subject: Subject, store: Store) -> dict[str, A
 def _keys(case: Case, store: Store) -> list[dict[str, Any]]:
     past = store.rotations(case.user.ref)
     ours = {one.successor for one in past if one.successor is not None}
-    return [key_row(key, role_of(key, case.keys, case.rotation, ours)) for key in case.keys]
+    return [
+        key_row(key, role_of(key, case.keys, case.rotation, ours))
+        | {"signed_by": signed_by(case, key.key_id)}
+        for key in case.keys
+    ]
 
 
 def _places(case: Case) -> list[dict[str, Any]]:
@@ -175,6 +180,9 @@ def _print(examined: Examined, found: dict[str, Any]) -> None:
     ]
     if keys:
         tell("\n" + table(["KEY", "ROLE", "STATUS", "AGE", "LAST USE"], keys))
+    for key in found["keys"]:
+        if key["signed_by"]:
+            tell(f"rotator signs its own calls with {key['access_key_id']}: {key['signed_by']}.")
     if found["places"]:
         names = ("id", "place", "reading")
         places = [[place[name] for name in names] for place in found["places"]]

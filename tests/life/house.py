@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -45,6 +45,8 @@ policies:
       - {sink}
 """
 
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 FILE_SINK = '{{type: file, path: "{folder}/secrets/{{user}}.json"}}'
 
 
@@ -53,7 +55,8 @@ class House:
     """One folder, one AWS, and the daemon that is started and killed in it.
 
     Use it in a `with`: whatever runs is ended with it. `endpoint` is where its processes find
-    AWS, if not at the AWS itself.
+    AWS, if not at the AWS itself. `own` are variables by which its processes find their own
+    credentials, where they are not the operator's.
     """
 
     folder: Path
@@ -61,6 +64,7 @@ class House:
     sink: str = FILE_SINK
     level: str = "debug"
     endpoint: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
     daemon: subprocess.Popen[bytes] | None = None
     kills: int = 0
 
@@ -100,7 +104,12 @@ class House:
     def environ(self) -> dict[str, str]:
         """What a process of this house is given."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        environ = {**kept, **self.aws.environ(), "ROTATOR_CONFIG": str(self.config)}
+        given = self.aws.environ()
+        if self.own:
+            given = {n: v for n, v in given.items() if not n.startswith(_CREDENTIALS)} | dict(
+                self.own
+            )
+        environ = {**kept, **given, "ROTATOR_CONFIG": str(self.config)}
         return environ | ({"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {})
 
     def start(self) -> None:
