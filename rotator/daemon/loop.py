@@ -20,12 +20,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 import rotator
 from rotator.daemon.schedules import first_run, trigger_of
+from rotator.daemon.tries import Tries
 from rotator.errors import ConfigError, StoreError, StoreUnavailable
 from rotator.events import Event
 from rotator.reconcile import Sweeper, accounts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
     from types import FrameType
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from rotator.daemon.reloading import Watch
     from rotator.events import Emit
-    from rotator.model import Configuration, Policy, UserRef
+    from rotator.model import Configuration, Policy
     from rotator.reconcile import Equipment
     from rotator.store import Store
 
@@ -76,7 +77,7 @@ class Daemon:
     )
     _turned_at: float = field(default_factory=time.monotonic)
     _asked: threading.Event = field(default_factory=threading.Event)
-    _tried: dict[UserRef, tuple[int, datetime]] = field(default_factory=dict)
+    _tries: Tries = field(default_factory=Tries)
     _store_failing: bool = False
     _signal: str = ""
 
@@ -268,7 +269,9 @@ class Daemon:
         if renewed is None:
             return
         assert self._sweeper is not None
-        self._sweeper = Sweeper(self.equip(renewed, self._sweeper.equipment.store))
+        self._sweeper = Sweeper(
+            self.equip(renewed, self._sweeper.equipment.store), away=self._sweeper.away
+        )
         self._schedule_policies()
         self._tell_loaded(renewed)
         self._scheduler.add_job(self._visit_open, id="open", replace_existing=True)
@@ -307,23 +310,14 @@ class Daemon:
         try:
             store, now = self._sweeper.equipment.store, self.clock()
             ordered = {row.ref: row.order.order_id for row in store.open_orders()}
-            due = [who for who in store.moments(now) if self._is_time(who[0], ordered, now)]
-            self._sweeper.visit_now(due)
+            come = store.moments(now)
+            due = self._tries.due(
+                (ref for ref, _, _ in come), ordered, now, self.watch.current.timing
+            )
+            results = self._sweeper.visit_now(who for who in come if who[0] in due)
+            self._tries.ended(due, results, now)
         except StoreError as exc:
             self._store_failed(exc)
-
-    def _is_time(self, ref: UserRef, ordered: Mapping[UserRef, int], now: datetime) -> bool:
-        """Whether to visit now: an order that waits is not asked about at every look."""
-        order_id = ordered.get(ref)
-        if order_id is None:
-            self._tried.pop(ref, None)
-            return True
-        tried = self._tried.get(ref)
-        rhythm = self.watch.current.timing.retry_min
-        if tried is not None and tried[0] == order_id and now < tried[1] + rhythm:
-            return False
-        self._tried[ref] = (order_id, now)
-        return True
 
     def _visit_open(self) -> None:
         """Visit every open rotation once: its next moment may be another after a reload."""

@@ -61,9 +61,14 @@ class SweepResult:
 
 @dataclass(slots=True)
 class Sweeper:
-    """Sweeps accounts and visits users; users and accounts are isolated from each other."""
+    """Sweeps accounts and visits users; users and accounts are isolated from each other.
+
+    Attributes:
+        away: accounts that could not be entered or read at the last try: why, and since when.
+    """
 
     equipment: Equipment
+    away: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     rolls: Rolls = field(init=False)
     _announced: tuple[tuple[SigningKey, ...], datetime] | None = None
     _told: set[tuple[Event, str, str, str]] = field(default_factory=set)
@@ -188,15 +193,32 @@ class Sweeper:
         try:
             entered = self.equipment.accounts.enter(account)
             self._announce_in_time()
-            return entered, self.rolls.of(entered), None
+            roll = self.rolls.of(entered)
         except ReadError as exc:
-            self.equipment.emit(
-                Event.ACCOUNT_FAILED, account=account.name, error=str(exc), code=exc.code
-            )
+            self._tell_away(account, exc)
             return None, None, str(exc)
         except StoreError as exc:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
             return None, None, str(exc)
+        self._tell_back(account)
+        return entered, roll, None
+
+    def _tell_away(self, account: Account, error: ReadError) -> None:
+        """Tell why an account is away, once for each cause."""
+        why, since = self.away.get(account.name, ("", self.equipment.clock()))
+        self.away[account.name] = (str(error), since)
+        if why != str(error):
+            self.equipment.emit(
+                Event.ACCOUNT_FAILED, account=account.name, error=str(error), code=error.code
+            )
+
+    def _tell_back(self, account: Account) -> None:
+        away = self.away.pop(account.name, None)
+        if away is not None:
+            seconds = (self.equipment.clock() - away[1]).total_seconds()
+            self.equipment.emit(
+                Event.ACCOUNT_RECOVERED, account=account.name, since=away[1], seconds=seconds
+            )
 
     def _users(self, policy: Policy, roll: Roll) -> list[User]:
         return candidates(self.equipment, policy, roll, self.equipment.store.users())

@@ -223,3 +223,27 @@ def test_what_cannot_be_saved_is_not_done(world: World) -> None:
     assert world.visit(user) is None
     assert world.failures == [str(StoreUnavailable("the store is locked"))]
     assert world.aws.executed == []
+
+
+def test_an_account_that_stays_away_is_told_once_and_so_is_its_return(world: World) -> None:
+    """However often it is tried, by sweeps and by visits; another cause is told anew."""
+    user = world.add_user()
+    sweep(world)
+    world.aws.unreadable = "no such role"
+    world.go(HOUR)
+    for _ in range(3):
+        sweep(world)
+        world.sweeper.visit_now([(user.ref, "prod", "bob")])
+    world.aws.unreadable = "the role may not be assumed"
+    world.go(HOUR)
+    sweep(world)
+    world.aws.unreadable = ""
+    sweep(world)
+    sweep(world)
+
+    causes = [fields["error"] for fields in told(world, "account.failed")]
+    (recovered,) = told(world, "account.recovered")
+
+    assert causes == ["no such role", "the role may not be assumed"]
+    assert recovered["account"] == "prod"
+    assert recovered["seconds"] == HOUR.total_seconds()
