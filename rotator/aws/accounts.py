@@ -13,7 +13,7 @@ from rotator.aws import answers, signing
 from rotator.aws.ambient import REFUSED, Ambient
 from rotator.aws.iam import Iam
 from rotator.aws.pace import Pace, Rates
-from rotator.aws.wire import READ_ATTEMPTS, READ_TIMEOUT, Tap, Wire, connect, settings
+from rotator.aws.wire import READ_ATTEMPTS, READ_TIMEOUT, Tap, Wire, connect, looking, settings
 from rotator.errors import ReadError
 from rotator.model import mask
 
@@ -263,14 +263,15 @@ class _Connection:
         self.region = region
         self._session = session
         self._request_timeout = request_timeout
-        self._reading = settings(attempts=reads, read_timeout=min(READ_TIMEOUT, request_timeout))
+        self._looking = looking(request_timeout, attempts_max=reads)
+        self._listing = settings(attempts=reads, read_timeout=min(READ_TIMEOUT, request_timeout))
         self._writing = settings(attempts=1, read_timeout=request_timeout)
         self._proving = settings(attempts=1, read_timeout=min(PROOF_TIMEOUT, request_timeout))
         self._clients: dict[tuple[str, str], BaseClient] = {}
         self._lock = threading.Lock()
-        self._taps: tuple[Tap[IAMClient], Tap[IAMClient]] | None = None
+        self._taps: tuple[Tap[IAMClient], Tap[IAMClient], Tap[IAMClient]] | None = None
         sts = answers.read(
-            lambda: connect(session, "sts", self._reading, region), "ask AWS anything"
+            lambda: connect(session, "sts", self._looking, region), "ask AWS anything"
         )
         self.sts: Tap[STSClient] = Tap(wire, sts)
 
@@ -283,17 +284,19 @@ class _Connection:
         return self.sts.read(lambda: _identity(self.sts.client), "ask AWS who we are")
 
     def iam(self, identity: Identity) -> Iam:
-        """IAM as this identity; the two clients are made once."""
+        """IAM as this identity; the three clients are made once."""
         if self._taps is None:
-            configs = (self._writing, self._reading)
-            writer, reader = (connect(self._session, "iam", c, self.region) for c in configs)
-            self._taps = (Tap(self.wire, writer), Tap(self.wire, reader))
-        writer_tap, reader_tap = self._taps
+            configs = (self._writing, self._looking, self._listing)
+            made = (connect(self._session, "iam", c, self.region) for c in configs)
+            first, second, third = (Tap(self.wire, cast("IAMClient", client)) for client in made)
+            self._taps = (first, second, third)
+        writer, reader, lister = self._taps
         return Iam(
             self.wire.account,
             identity.account_id,
-            writer=writer_tap,
-            reader=reader_tap,
+            writer=writer,
+            reader=reader,
+            lister=lister,
             caller=identity.user_name,
         )
 

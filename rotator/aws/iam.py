@@ -43,7 +43,8 @@ class Created:
 class Iam:
     """The access keys and the users of one account.
 
-    `writer` sends once; `reader` may repeat. `caller` is the name of the IAM user who signs, and
+    `writer` sends once; `reader` may repeat, for less time than a lease lasts, and `lister`, which
+    lists the whole account, for longer. `caller` is the name of the IAM user who signs, and
     None where a role does.
     """
 
@@ -54,12 +55,14 @@ class Iam:
         *,
         writer: Tap[IAMClient],
         reader: Tap[IAMClient],
+        lister: Tap[IAMClient],
         caller: str | None,
     ) -> None:
         self._account = account
         self._account_id = account_id
         self._writer = writer
         self._reader = reader
+        self._lister = lister
         self._caller = caller
 
     def turn(self) -> None:
@@ -201,10 +204,10 @@ class Iam:
             ReadError: the listing could not be read to its end.
         """
         try:
-            return self._reader.read(self._all_details, f"list the users of {self._account}")
+            return self._lister.read(self._all_details, f"list the users of {self._account}")
         except AccessDenied:
             pass
-        found = self._reader.read(self._all_users, f"list the users of {self._account}")
+        found = self._lister.read(self._all_users, f"list the users of {self._account}")
         if tags:
             found = tuple(replace(user, tags=self._tags(user)) for user in found)
         if groups:
@@ -212,7 +215,7 @@ class Iam:
         return found
 
     def _all_details(self) -> tuple[User, ...]:
-        paginator = self._reader.client.get_paginator("get_account_authorization_details")
+        paginator = self._lister.client.get_paginator("get_account_authorization_details")
         found = paginator.paginate(Filter=["User"], PaginationConfig={"PageSize": PAGE_MAX})
         return tuple(
             listing.account_user(self._account, self._account_id, entry)
@@ -220,7 +223,7 @@ class Iam:
         )
 
     def _all_users(self) -> tuple[User, ...]:
-        paginator = self._reader.client.get_paginator("list_users")
+        paginator = self._lister.client.get_paginator("list_users")
         found = paginator.paginate(PaginationConfig={"PageSize": PAGE_MAX})
         return tuple(
             listing.single_user(self._account, self._account_id, entry)
@@ -229,19 +232,19 @@ class Iam:
 
     def _tags(self, user: User) -> Mapping[str, str]:
         def request() -> Mapping[str, str]:
-            found = self._reader.client.get_paginator("list_user_tags").paginate(UserName=user.name)
+            found = self._lister.client.get_paginator("list_user_tags").paginate(UserName=user.name)
             return listing.tags_of(listing.pages(found, "Tags"))
 
-        return self._reader.read(request, f"read the tags of {self._whose(user.name)}")
+        return self._lister.read(request, f"read the tags of {self._whose(user.name)}")
 
     def _groups(self, user: User) -> frozenset[str]:
-        paginator = self._reader.client.get_paginator("list_groups_for_user")
+        paginator = self._lister.client.get_paginator("list_groups_for_user")
 
         def request() -> frozenset[str]:
             found = listing.pages(paginator.paginate(UserName=user.name), "Groups")
             return frozenset(group["GroupName"] for group in found)
 
-        return self._reader.read(request, f"read the groups of {self._whose(user.name)}")
+        return self._lister.read(request, f"read the groups of {self._whose(user.name)}")
 
     def _created(self, answer: Mapping[str, Any]) -> Created:
         """The key that was made; a part that is missing or empty raises, whatever it raises."""

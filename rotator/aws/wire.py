@@ -37,6 +37,7 @@ __all__ = [
     "Tap",
     "Wire",
     "connect",
+    "looking",
     "settings",
 ]
 
@@ -52,6 +53,15 @@ READ_TIMEOUT = 30.0
 READ_ATTEMPTS = 5
 """How often a request that only reads is sent at most."""
 
+READ_ATTEMPTS_MIN = 2
+"""How often it is sent at least: one lost packet is no reason to wait for a later visit."""
+
+SECONDS_EACH = 10.0
+"""So many seconds of the request timeout make room for one more attempt."""
+
+LOOKS_FOR = 1.4
+"""All attempts of one question about a user, in request timeouts: see `looking`."""
+
 CONNECTIONS = 50
 """Kept connections of one client; more threads than this are not meant to share an account."""
 
@@ -62,7 +72,9 @@ C = TypeVar("C", bound="BaseClient")
 A = TypeVar("A")
 
 
-def settings(*, attempts: int, read_timeout: float) -> Config:
+def settings(
+    *, attempts: int, read_timeout: float, connect_timeout: float = CONNECT_TIMEOUT
+) -> Config:
     """The configuration of a client.
 
     Both the number of attempts and the mode are set: what is left out here, AWS_RETRY_MODE,
@@ -70,11 +82,25 @@ def settings(*, attempts: int, read_timeout: float) -> Config:
     """
     return Config(
         retries={"total_max_attempts": attempts, "mode": "standard"},
-        connect_timeout=min(CONNECT_TIMEOUT, read_timeout),
+        connect_timeout=min(connect_timeout, read_timeout),
         read_timeout=read_timeout,
         max_pool_connections=CONNECTIONS,
         user_agent_extra=f"rotator/{rotator.__version__}",
     )
+
+
+def looking(request_timeout: float, attempts_max: int = READ_ATTEMPTS) -> Config:
+    """The configuration of a client that looks at one user while its lease lasts.
+
+    However its attempts hang, together they end before the lease does, which lasts two request
+    timeouts and is extended once a quarter of it is over (only a throttled attempt is followed by
+    a pause that counts, and that one was answered at once). So a short request timeout leaves
+    fewer attempts rather than none that could succeed.
+    """
+    attempts = min(attempts_max, max(READ_ATTEMPTS_MIN, int(request_timeout / SECONDS_EACH)))
+    each = LOOKS_FOR * request_timeout / attempts
+    made_in = min(CONNECT_TIMEOUT, each / 3)
+    return settings(attempts=attempts, read_timeout=each - made_in, connect_timeout=made_in)
 
 
 def connect(

@@ -220,7 +220,7 @@ def _from_store(settings: Settings, subject: Subject, store: Store, why: str) ->
     row = next((row for row in store.users() if row.user.ref == subject.ref), None)
     if row is None:
         raise Refused(f"nothing is on record about {subject}")
-    row = with_hold(store, row)
+    row = with_hold(store.holds(), row)
     found = document_of(store, row)
     sentence = None if subject.key_id is None else _whose_by_record(row, subject.key_id)
     found |= {"source": "store", "asked_for": _asked_for(subject, sentence), "note": why}

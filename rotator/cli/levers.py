@@ -16,6 +16,7 @@ from rotator.cli.output import moment, say, tell, tell_document
 from rotator.cli.quiet import outlets_of
 from rotator.cli.stores import opened
 from rotator.cli.subjects import key_subject, subject_of, user_subject
+from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError, Refused
 from rotator.events import Event
 from rotator.model import DoorName, Order, Verb
@@ -187,8 +188,7 @@ class Errand:
             self.why = str(exc)
             return
         visits = sweeper.visit_now([(self.subject.ref, self.subject.account, self.subject.name)])
-        limit = configuration.timing.shutdown_timeout.total_seconds()
-        sweeper.deliver_held(time.monotonic() + limit)
+        deliver_the_rest(sweeper)
         sweeper.farewell()
         visit = visits[0] if visits else None
         self.is_left = visit is not None and visit.left_to_another

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from rotator.cli.quiet import outlets_of
 from rotator.cli.status import blocked_of, with_hold
 from rotator.cli.stores import opened
 from rotator.cli.subjects import user_subject
+from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError, Refused
 from rotator.model import ActionName, Contested, Excluded, Selected
 from rotator.reconcile import Planner, Sweeper, accounts_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
-    from rotator.model import Account, Configuration, Policy, UserRef
+    from rotator.model import Account, Policy, UserRef
     from rotator.reconcile import SweepResult, VisitResult
     from rotator.store import Standing
 
@@ -79,9 +79,10 @@ def run_once(settings: Settings, given: Namespace) -> int:
             if given.until_idle:
                 until_idle(sweeper, tally.visits, tally.add)
         finally:
-            _deliver_the_rest(sweeper, configuration)
+            deliver_the_rest(sweeper)
         sweeper.farewell()
-        rows = _rows(tally, {row.user.ref: with_hold(store, row) for row in store.users()})
+        holds = store.holds()
+        rows = _rows(tally, {row.user.ref: with_hold(holds, row) for row in store.users()})
     _print(settings, rows, tally.errors)
     return asked.status(FAILED if tally.errors or any(map(_is_bad, rows)) else FINE)
 
@@ -129,20 +130,6 @@ def _why_nobody(sweeper: Sweeper, subject: Subject, policy: str | None) -> str:
             return f"policy {policy} does not select {subject}: {' and '.join(names)} do"
         case _:
             return f"no policy selects {subject}"
-
-
-def _deliver_the_rest(sweeper: Sweeper, configuration: Configuration) -> None:
-    """A key that is issued reaches its places before the process ends, if it can be."""
-    if not sweeper.equipment.hands.users():
-        return
-    limit = configuration.timing.shutdown_timeout
-    say(f"A new key is not in its places yet; trying for {limit.total_seconds():.0f} s at most.")
-    sweeper.deliver_held(time.monotonic() + limit.total_seconds())
-    for ref in sweeper.equipment.hands.users():
-        say(
-            f"The new key of user {ref.user_id} could not be delivered: its secret ends with this"
-            " process. The next run or the daemon throws the key away and makes another."
-        )
 
 
 def _rows(tally: Tally, standings: Mapping[UserRef, Standing]) -> list[dict[str, Any]]:

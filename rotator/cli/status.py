@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rotator.cli.build import Settings
     from rotator.model import AccessKey, Rotation
-    from rotator.store import Standing, Store, UserRow
+    from rotator.store import Holds, Standing, Store, UserRow
 
 __all__ = ["blocked_of", "document_of", "key_row", "role_of", "status", "with_hold"]
 
@@ -37,7 +37,8 @@ def status(settings: Settings, given: Namespace) -> int:
         if given.user:
             wanted = user_subject(given.user, store, None).ref
             rows = [row for row in rows if row.user.ref == wanted]
-        rows = [with_hold(store, row) for row in rows]
+        holds = store.holds()
+        rows = [with_hold(holds, row) for row in rows]
         rows = [row for row in rows if given.user or _counts(row)]
         rows.sort(key=lambda row: (row.user.blocked is None, not row.user.overdue, str(row.user)))
         users = [document_of(store, row) for row in rows] if settings.as_json else []
@@ -52,10 +53,10 @@ def status(settings: Settings, given: Namespace) -> int:
     return FAILED if any(row.user.blocked for row in rows) else FINE
 
 
-def with_hold(store: Store, row: Standing) -> Standing:
+def with_hold(holds: Holds, row: Standing) -> Standing:
     """The row with the hold that is in force now: one may have come or gone since the last look."""
     user = row.user
-    hold = store.hold_on(user.ref, account=user.account, policy=user.policy)
+    hold = holds.on(user.ref, account=user.account, policy=user.policy)
     if hold is None:
         return row if user.blocked != "hold" else replace(row, user=_unblocked(user))
     held = replace(

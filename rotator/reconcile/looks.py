@@ -11,7 +11,7 @@ from rotator.judgement.sightings import contradicted, sighted
 from rotator.model import Doubt, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
@@ -53,23 +53,31 @@ class Look:
         return replace(self, readings={**self.readings, place: reading})
 
 
-def look(equipment: Equipment, entered: Entered, roll: Roll, user: User, known: Known) -> Look:
+def look(
+    equipment: Equipment,
+    entered: Entered,
+    roll: Roll,
+    user: User,
+    known: Known,
+    keep: Callable[[], None] = lambda: None,
+) -> Look:
     """List the user's keys and ask when each was last used.
 
     Whatever cannot be read becomes a doubt, never an absence (P6). Keys are listed by name, and
     only then is it asked whether the name has the UserId that is meant: so no keys of a user who
-    was made again in between are taken for this one's.
+    was made again in between are taken for this one's. `keep` is called before each question.
     """
     at = equipment.clock()
     seen = Look(user=user, at=at, users_listed_at=roll.listed_at)
     try:
         listed = entered.iam.list_keys(user.name)
+        keep()
         present = entered.iam.get_user(user.name)
         if present is None or present.user_id != user.user_id:
             seen = _doubting(seen, f"IAM knows no user {user} with the UserId {user.user_id}")
         else:
             seen = replace(seen, user=_grouped(present, user))
-            seen = _listed(equipment, entered, known, seen, listed)
+            seen = _listed(equipment, entered, known, seen, listed, keep)
     except ReadError as exc:
         seen = _doubting(seen, str(exc))
     return _with_skew(equipment, entered, seen)
@@ -81,6 +89,7 @@ def _listed(
     known: Known,
     seen: Look,
     listed: Sequence[ListedKey],
+    keep: Callable[[], None],
 ) -> Look:
     """The look with the user's keys and their last uses."""
     present = [key for key in listed if key.key_id not in known.former]
@@ -93,7 +102,7 @@ def _listed(
     )
     return replace(
         seen,
-        keys=tuple(key.with_last_use(_last_use(entered, key)) for key in keys),
+        keys=tuple(key.with_last_use(_last_use(entered, key, keep)) for key in keys),
         contradicted=contradicted(keys, present),
         listed_at=seen.at,
     )
@@ -104,9 +113,10 @@ def _grouped(present: User, user: User) -> User:
     return replace(present, groups=user.groups, attached_policies=user.attached_policies)
 
 
-def _last_use(entered: Entered, key: AccessKey) -> LastUse:
+def _last_use(entered: Entered, key: AccessKey, keep: Callable[[], None]) -> LastUse:
     if not key.is_listed:
         return key.last_use
+    keep()
     return entered.iam.last_use(key.key_id)
 
 

@@ -23,7 +23,7 @@ from rotator.reconcile.visit import VisitResult, visit
 from rotator.store import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from rotator.aws.accounts import Entered
     from rotator.model import Account, Policy, Selector, SigningKey, UserRef
@@ -169,17 +169,23 @@ class Sweeper:
         """
         self.equipment.store.forget_replica(self.equipment.process)
 
-    def deliver_held(self, deadline: float) -> None:
+    def deliver_held(
+        self,
+        deadline: float,
+        *,
+        waiting: Callable[[Collection[UserRef]], None] = lambda _: None,
+    ) -> None:
         """Before the process ends: visit whose secret is in memory alone, until it is delivered.
 
         `deadline` is a moment of `time.monotonic`; what is not delivered by then is lost with
-        the process, and found out at the next start.
+        the process, and found out at the next start. `waiting` is told again and again of whom.
         """
-        while (waiting := self.equipment.hands.users()) and time.monotonic() < deadline:
+        while (held := self.equipment.hands.users()) and time.monotonic() < deadline:
             try:
+                waiting(held)
                 known = {row.user.ref: row.user for row in self.equipment.store.users()}
                 self.visit_now(
-                    (ref, known[ref].account, known[ref].name) for ref in waiting if ref in known
+                    (ref, known[ref].account, known[ref].name) for ref in held if ref in known
                 )
             except StoreError as exc:
                 self.equipment.emit(Event.STORE_FAILED, error=str(exc))

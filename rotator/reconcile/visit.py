@@ -150,7 +150,7 @@ def observe_user(  # noqa: PLR0913, PLR0917 - the sources of a case
     The places are only read where it matters what they serve: with a rotation open, or one due.
     `keep` is called again and again meanwhile.
     """
-    seen = look(equipment, entered, roll, user, known)
+    seen = look(equipment, entered, roll, user, known, keep)
     selection = selection_of(equipment, seen.user, equipment.clock())
     places.follow(policy_of(equipment.configuration(), selection, known), seen.user)
     case = assemble(equipment, places, known, seen, selection)

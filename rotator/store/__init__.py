@@ -2,6 +2,7 @@
 
 from rotator.store.changes import Change
 from rotator.store.opening import Store, create, open_store
+from rotator.store.orders import Holds
 from rotator.store.rows import (
     Counts,
     JournalRow,
@@ -19,6 +20,7 @@ from rotator.store.rows import (
 __all__ = [
     "Change",
     "Counts",
+    "Holds",
     "JournalRow",
     "KeyRow",
     "Known",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, exists, insert, or_, select, update
+from sqlalchemy import and_, exists, insert, or_, select, update
 
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, UserRef, Verb
 from rotator.store import journal as record
@@ -15,14 +15,15 @@ from rotator.store.rows import JournalRow
 from rotator.store.schema import orders, rotations, users
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from rotator.model import Hold
     from rotator.store.rows import OrderRow
 
-__all__ = ["Orders", "open_levers", "waiting_levers", "write_order"]
+__all__ = ["Holds", "Orders", "open_levers", "waiting_levers", "write_order"]
 
 
 def write_order(
@@ -157,32 +158,15 @@ class Orders(Part):
         self._watermark.saw(seq)
         return ended
 
+    def holds(self) -> Holds:
+        """Every hold that is in force now, for whoever asks about many users."""
+        query = select(orders).where(_in_force(self._database.clock())).order_by(orders.c.order_id)
+        with self._database.reading() as connection:
+            return Holds(tuple(connection.execute(query).all()))
+
     def hold_on(self, ref: UserRef, *, account: str, policy: str | None) -> Hold | None:
         """The hold that stops this user now: the narrowest, and of these the oldest."""
-        narrowness = case(
-            (orders.c.scope == Scope.USER, 0),
-            (orders.c.scope == Scope.POLICY, 1),
-            (orders.c.scope == Scope.ACCOUNT, 2),
-            else_=3,
-        )
-        concerns = or_(
-            and_(orders.c.scope == Scope.USER, shapes.of_user(orders, ref)),
-            and_(orders.c.scope == Scope.POLICY, orders.c.policy == policy),
-            and_(orders.c.scope == Scope.ACCOUNT, orders.c.account.in_((account, ref.account_id))),
-            orders.c.scope == Scope.ALL,
-        )
-        query = (
-            select(orders)
-            .where(_in_force(self._database.clock()), concerns)
-            .order_by(narrowness, orders.c.order_id)
-        )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        if not rows:
-            return None
-        hold = shapes.hold(rows[0])
-        again = [row.given_at for row in rows[1:] if row.scope == rows[0].scope]
-        return replace(hold, said_again_at=max(again, default=None))
+        return self.holds().on(ref, account=account, policy=policy)
 
     def _tell(
         self, connection: Connection, order: Order, detail: str, about: dict[str, str]
@@ -207,6 +191,43 @@ class Orders(Part):
                 actor=order.actor,
             ),
         )
+
+
+class Holds:
+    """The holds that were in force at one moment, asked for one user after the other."""
+
+    def __init__(self, rows: Sequence[Row[Any]]) -> None:
+        """`rows` of the table of orders, oldest first."""
+        self._rows: dict[tuple[Scope, str, str], Row[Any]] = {}
+        for row in rows:
+            self._rows.setdefault((row.scope, *_subject_of(row)), row)
+
+    def on(self, ref: UserRef, *, account: str, policy: str | None) -> Hold | None:
+        """The hold that stops this user: the narrowest, and of these the oldest."""
+        of_account = [
+            row
+            for name in (account, ref.account_id)
+            if (row := self._rows.get((Scope.ACCOUNT, name, ""))) is not None
+        ]
+        found = (
+            self._rows.get((Scope.USER, ref.account_id, ref.user_id))
+            or (self._rows.get((Scope.POLICY, policy, "")) if policy else None)
+            or min(of_account, key=lambda row: row.order_id, default=None)
+            or self._rows.get((Scope.ALL, "", ""))
+        )
+        return None if found is None else shapes.hold(found)
+
+
+def _subject_of(row: Row[Any]) -> tuple[str, str]:
+    match row.scope:
+        case Scope.USER:
+            return row.account_id, row.user_id
+        case Scope.POLICY:
+            return row.policy or "", ""
+        case Scope.ACCOUNT:
+            return row.account or "", ""
+        case _:
+            return "", ""
 
 
 def _in_force(now: datetime) -> ColumnElement[bool]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rotator.aws.accounts import Accounts
 from rotator.aws.pace import Pace, Rates
-from rotator.aws.wire import Wire
+from rotator.aws.wire import Wire, looking
 from rotator.errors import AnswerError, ReadError
+from rotator.model import Timing
 from tests.aws import loopback
 from tests.aws.conftest import DEFAULT, real_time
-from tests.aws.loopback import KEY_ID, error, in_turn, listed, plain
+from tests.aws.loopback import KEY_ID, error, in_turn, listed, plain, silence
 
 if TYPE_CHECKING:
     from tests.aws.conftest import Counted, Enter
@@ -195,3 +196,36 @@ def test_nothing_of_a_failed_request_is_left_for_the_next(
         entered.iam.list_keys("alice")
 
     assert counted.told == [("default", "iam:ListAccessKeys", "rejected")]
+
+
+@pytest.mark.parametrize(
+    ("request_timeout", "attempts"),
+    [
+        pytest.param(0.4, 2, id="a test's 0.4 s"),
+        pytest.param(1, 2, id="a second"),
+        pytest.param(2, 2, id="two seconds"),
+        pytest.param(30, 3, id="half a minute"),
+        pytest.param(60, 5, id="the default of a minute"),
+        pytest.param(600, 5, id="ten minutes"),
+    ],
+)
+def test_looks_that_hang_end_before_their_lease(request_timeout: float, attempts: int) -> None:
+    """All attempts of one question, and what may go by before the lease is extended for it."""
+    timing = Timing(request_timeout=timedelta(seconds=request_timeout))
+    unextended = request_timeout / 2
+
+    config: Any = looking(request_timeout)
+
+    each = config.connect_timeout + config.read_timeout
+    assert attempts == config.retries["total_max_attempts"]
+    assert each * attempts + unextended < timing.lease.total_seconds()
+
+
+def test_a_look_that_hangs_is_given_up(aws: Loopback, enter: Enter) -> None:
+    """As it is on the wire: with a short request timeout it is asked twice, and no more."""
+    iam = enter().iam
+    aws.replies["ListAccessKeys"] = silence
+    with pytest.raises(ReadError):
+        iam.list_keys("alice")
+
+    assert aws.arrived("ListAccessKeys") == 2

@@ -78,6 +78,7 @@ class FakeAws:
         new_key_delay: how long a new key is unknown to STS.
         unknown_uses: keys whose last use cannot be read now.
         unreadable: why nothing can be read now; empty where it can.
+        slowness: how long each look takes that IAM is asked for.
         bugs: names of users who cannot be looked at for a mistake of ours.
         impostor: the UserId that STS says each key belongs to; empty: its own.
         quota: how many keys a user may have.
@@ -94,6 +95,7 @@ class FakeAws:
     new_key_delay: timedelta = timedelta(seconds=8)
     unknown_uses: set[str] = field(default_factory=set)
     unreadable: str = ""
+    slowness: timedelta = timedelta(0)
     bugs: set[str] = field(default_factory=set)
     impostor: str = ""
     quota: int = KEYS_MAX
@@ -219,6 +221,7 @@ class FakeIam:
 
     def last_use(self, key_id: str) -> LastUse:
         self.aws.calls.append("GetAccessKeyLastUsed")
+        self.aws.clock.advance(self.aws.slowness)
         if key_id in self.aws.unknown_uses:
             return UseUnknown("throttled")
         shown = [
@@ -249,6 +252,7 @@ class FakeIam:
     def _read(self, name: str) -> None:
         self.aws.effects.life.check()
         self.aws.calls.append(name)
+        self.aws.clock.advance(self.aws.slowness)
         if self.aws.unreadable:
             raise ReadError(self.aws.unreadable, code="ServiceUnavailable")
 

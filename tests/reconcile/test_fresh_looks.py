@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -228,3 +229,13 @@ def evidence(world: World, user: User) -> object:
     rotation = world.known(user).rotation
     assert rotation is not None
     return rotation.evidence
+
+
+def test_looks_that_take_long_lose_no_lease(world: World) -> None:
+    """Each may take most of a lease, and together they take longer: the lease is kept meanwhile."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    world.aws.slowness = timedelta(seconds=80)
+
+    assert reason_of(world.visit(user)) is Reason.GRACE
+    assert world.failures == []

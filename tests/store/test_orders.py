@@ -207,3 +207,31 @@ def test_a_hold_names_what_its_scope_asks_for(
         world.store.give_hold(scope, subject=subject, reason="audit", actor="eve")
     with pytest.raises(ValueError, match="cannot concern"):
         world.store.release_hold(scope, subject=subject, reason="audit", actor="eve")
+
+
+@pytest.mark.parametrize(
+    ("account", "policy", "expected"),
+    [
+        pytest.param("prod", "ci", "policy ci", id="a policy's is narrower than an account's"),
+        pytest.param("prod", None, "account by id", id="an account's by id, which is older"),
+        pytest.param("dev", "ci", "policy ci", id="a policy's in whichever account"),
+    ],
+)
+def test_the_holds_of_one_moment_are_those_of_each_user(
+    world: World, account: str, policy: str | None, expected: str
+) -> None:
+    """Asked for once and looked at for one user after the other, as `status` does."""
+    for scope, subject, reason in (
+        (Scope.ALL, None, "everything"),
+        (Scope.ACCOUNT, ACCOUNT, "account by id"),
+        (Scope.ACCOUNT, "prod", "account by name"),
+        (Scope.POLICY, "ci", "policy ci"),
+        (Scope.POLICY, "ci", "policy ci once more"),
+        (Scope.USER, BOB, "bob"),
+    ):
+        world.store.give_hold(scope, subject=subject, reason=reason, actor="eve")
+
+    hold = world.store.holds().on(ALICE, account=account, policy=policy)
+
+    assert hold is not None
+    assert expected == hold.message
