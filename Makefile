@@ -14,6 +14,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
+# Leaves versions that are locked as they are, and adds what is new: make lock UPGRADE=
+UPGRADE ?= --upgrade
+
 COVERAGE_MIN := 95
 
 .PHONY: help setup demo test test-fast lint format lock clean
@@ -53,7 +56,7 @@ format: $(STAMP) ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only --exit-zero .
 	$(BIN)/ruff format .
 
-LOCK = "$$tools/bin/uv" pip compile --quiet --universal --generate-hashes --upgrade \
+LOCK = "$$tools/bin/uv" pip compile --quiet --universal --generate-hashes $(UPGRADE) \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 # The locker lives in a directory of its own, so that it is never part of what it locks. The tests
