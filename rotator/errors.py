@@ -16,6 +16,7 @@ RotatorError
     ├── StoreDamaged        it fails its integrity check, or is no store at all
     ├── StoreTooNew         it needs a newer rotator
     ├── StoreUnavailable    locked, full, unreachable: it may work again by itself
+    │   └── CommitUnknown   … lost in the middle of a commit: it may be written, or not
     └── StoreWentBack       a backup, or a fail-over that lost commits: needs `state accept`
 
 Messages name the user and the key id that are concerned and never hold a secret.
@@ -33,6 +34,7 @@ __all__ = [
     "STORE_AWAY",
     "AccessDenied",
     "AnswerError",
+    "CommitUnknown",
     "ConfigError",
     "LeaseLost",
     "LimitReached",
@@ -147,6 +149,10 @@ class StoreTooNew(StoreError):
 
 class StoreUnavailable(StoreError):
     """The store does not answer now (locked, full, no connection); work resumes by itself."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """The connection was lost while a transaction was committed: it was written whole, or not."""
 
 
 class StoreWentBack(StoreError):

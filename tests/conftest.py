@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from rotator.aws.quiet import TALKATIVE, TELLING, WITHOUT_WIRE
+from tests.databases.postgres import Server
 
 # A busy machine is no reason to fail, and a failure must be replayable from what it printed.
 settings.register_profile("rotator", deadline=None, print_blob=True)
@@ -39,6 +40,13 @@ def _loggers_as_they_were() -> Iterator[None]:
         if WITHOUT_WIRE in logger.filters:
             logger.removeFilter(WITHOUT_WIRE)
             logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL server, which ends with the tests."""
+    with Server.started() as server:
+        yield server
 
 
 _SLOW = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import TYPE_CHECKING, get_args
@@ -51,7 +51,7 @@ class Settings:
     """What the options and the environment say, before any file is read."""
 
     config: Path | None
-    state: str | None
+    state: str | None = field(repr=False)
     listen: str | None
     log_format: LogFormat
     log_level: Level

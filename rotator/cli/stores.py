@@ -65,10 +65,12 @@ def reading(url: str) -> Iterator[Store]:
 
 def shown(url: str) -> str:
     """The address of a store as it may be printed: without a password."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+    if url.startswith("sqlite"):
+        return url
+    from rotator.errors import StoreError
+    from rotator.store.engine import Address
 
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+        return Address.parse(url, Path()).shown
+    except StoreError:
         return "the store"

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 UNFIT = "rotator_unfit"
+POSTGRES = "postgresql+psycopg://"
 """The error type by which these validators say what they expected."""
 
 T = TypeVar("T")
@@ -264,12 +265,34 @@ def _address(value: object) -> tuple[str, int]:
 
 
 def _state(value: object) -> str:
-    expected = "the address of a store, such as sqlite:///state/rotator.db"
+    expected = (
+        "the address of a store, such as sqlite:///state/rotator.db or "
+        "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+    )
+    if isinstance(value, str) and value.startswith(POSTGRES):
+        return _database(value, expected)
     if not isinstance(value, str) or not value.startswith("sqlite:///"):
         raise unfit(expected)
     path = value.removeprefix("sqlite:///")
     if path in {"", "/", ":memory:"} or not path.isprintable():
         raise unfit(expected, why="which names no file")
+    return value
+
+
+def _database(value: str, expected: str) -> str:
+    """A URL that can be read in one way only: else a part of a password would be taken for a host.
+
+    Which server and database there are is known only to whoever connects.
+    """
+    address, _, _ = value.removeprefix(POSTGRES).partition("?")
+    if address.count("@") > 1:
+        raise unfit(expected, why="which has more than one @: in a user or password, write it %40")
+    where = address.rpartition("@")[2]
+    host, slash, database = where.partition("/")
+    if not slash or not re.fullmatch(r"[\w.%-]+", database):
+        raise unfit(expected, why="which names no database")
+    if not re.fullmatch(r"(\[[\da-fA-F:.]+\]|[\w.%-]*)(:\d{1,5})?", host, re.ASCII):
+        raise unfit(expected, why="which names no host")
     return value
 
 
@@ -291,4 +314,9 @@ PathPrefix = Annotated[str, PlainValidator(_path_prefix), _string("^/(.*/)?$"), 
 RoleArn = Annotated[str, PlainValidator(_role), _string(), Kind("role ARN")]
 Region = Annotated[str, PlainValidator(_region), _string(), Kind("region")]
 Address = Annotated[tuple[str, int], PlainValidator(_address), _string(), Kind("address and port")]
-StateUrl = Annotated[str, PlainValidator(_state), _string("^sqlite:///."), Kind("store URL")]
+StateUrl = Annotated[
+    str,
+    PlainValidator(_state),
+    _string("^(sqlite:///|postgresql\\+psycopg://)."),
+    Kind("store URL"),
+]

@@ -211,11 +211,13 @@ class _Loader:
         named.add(name)
 
     def _state(self, url: str) -> str:
-        """The address with its path made absolute, from the folder of the file that gives it."""
+        """The address; a file's path made absolute, from the folder of the file that gives it."""
         given = self._tree.get("state")
         folder = self._path if self._path.is_dir() else self._path.parent
         if given is not None:
             folder = Path(given.mark.file).parent
+        if not url.startswith(_SQLITE):
+            return url
         return _SQLITE + str(folder.absolute() / url.removeprefix(_SQLITE))
 
     def warnings(

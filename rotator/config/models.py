@@ -378,7 +378,11 @@ class Root(Section):
     version: Annotated[Literal[1], Kind("1")] = Field(1, description="The version of this form.")
     state: StateUrl = Field(
         "sqlite:///state/rotator.db",
-        description="Where the record is kept; a relative path starts from the file's folder.",
+        description=(
+            "Where the record is kept; a relative path starts from the file's folder. Several "
+            "replicas share `postgresql+psycopg://USER:${file:PATH}@HOST/DATABASE`; in a user or "
+            "password `@` is written `%40`."
+        ),
     )
     http: HttpSection | None = Field(
         HttpSection(), description="Where health and metrics are served; `null` turns it off."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
@@ -158,8 +159,14 @@ def shown_at(node: Fields, name: str) -> str:
     return shown(found) if found else quoted(name)
 
 
+_PASSWORD = re.compile(r"(://[^:/@\s]*):.*@", re.DOTALL)
+
+
 def shown(node: Node) -> str:
-    """What was found, for "expected …, got …"; never a value that came from `${…}`."""
+    """What was found, for "expected …, got …".
+
+    Never a value that came from `${…}`, nor the password of an address.
+    """
     match node:
         case Scalar(source=str(source)):
             return quoted(source)
@@ -168,7 +175,7 @@ def shown(node: Node) -> str:
         case Scalar(value=bool(value)):
             return "true" if value else "false"
         case Scalar(value=str(value)):
-            return quoted(value, "'") if value else "an empty text"
+            return quoted(_PASSWORD.sub(r"\1:***@", value), "'") if value else "an empty text"
         case Scalar():
             return quoted(str(node.value), "")
         case Items():

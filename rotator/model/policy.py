@@ -260,7 +260,7 @@ class Configuration:
     timing: Timing = Timing()
     freezes: tuple[Freeze, ...] = ()
     http: HttpSettings | None = HttpSettings()
-    state: str = "sqlite:///state/rotator.db"
+    state: str = field(default="sqlite:///state/rotator.db", repr=False)
     digest: str = ""
     source: str = ""
     files: tuple[str, ...] = ()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
+from uuid import uuid4
 
 from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from rotator.errors import Refused, StoreError, StoreWentBack
+from rotator.errors import CommitUnknown, Refused, StoreError, StoreUnavailable, StoreWentBack
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, Verb
 from rotator.store import claims, shapes, sightings
+from rotator.store import journal as record
 from rotator.store.columns import Moment
-from rotator.store.leases import confirm
+from rotator.store.leases import confirm, was_written
 from rotator.store.orders import write_order
 from rotator.store.part import Part
 from rotator.store.schema import orders, places, rotations
@@ -54,20 +56,32 @@ class Changes(Part):
         First of all holder and fence are compared, and that the lease has not run out; `extend`
         makes it last at least so long from now. With `mends` it is let through to a store that
         went back, for what may be done in doubt; beginning and harming stay refused there.
+        A commit whose answer was lost is found out by reading: what was written counts.
 
         Raises:
             LeaseLost: somebody else may be deciding; nothing was written.
             StoreWentBack: a backup, or lost commits; see `Store.accept`.
+            CommitUnknown: it was written, or not; the database cannot be asked now.
         """
-        with self._database.writing() as connection:
-            went_back = self._watermark.look(connection)
-            if went_back is not None and not mends:
-                raise StoreWentBack(went_back)
-            held = confirm(self._database, connection, lease, extend)
-            voice = Voice(actor, sweep_id, policy_digest)
-            change = Change(self._database, connection, held, voice, went_back)
-            yield change
-        self._watermark.saw(change.seq)
+        mark = uuid4().hex
+        voice = Voice(actor, sweep_id, policy_digest)
+        written: record.Written | None = None
+        try:
+            with self._database.writing() as connection:
+                went_back = self._watermark.look(connection)
+                if went_back is not None and not mends:
+                    raise StoreWentBack(went_back)
+                held = confirm(self._database, connection, lease, extend, mark=mark)
+                change = Change(self._database, connection, held, voice, went_back)
+                yield change
+                written = change.written
+        except CommitUnknown as exc:
+            if not was_written(self._database, lease, mark):
+                raise StoreUnavailable(
+                    f"{self._database.address} went away in the middle of a commit; nothing of it "
+                    "was written"
+                ) from exc
+        self._watermark.saw(written)
 
 
 class Change(Telling):
@@ -75,7 +89,7 @@ class Change(Telling):
 
     def sight(self, keys: Sequence[AccessKey]) -> None:
         """Record what a listing showed, or lacked; see `sightings.sight`."""
-        sightings.sight(self._connection, self._ref, keys)
+        sightings.sight(self._database, self._connection, self._ref, keys)
 
     def gone(self, key_id: str, at: datetime) -> None:
         """Record that a key is known to be deleted."""
@@ -92,7 +106,7 @@ class Change(Telling):
         if user.ref != self._ref:
             raise StoreError(f"{user} is not the user whom this lease is on, {self._ref.user_id}")
         self._about = None
-        return sightings.note_user(self._connection, user)
+        return sightings.note_user(self._database, self._connection, user)
 
     def begin(self, rotation: Rotation, places: Sequence[PlaceRow] = ()) -> None:
         """Open a rotation and claim its places; deliveries of earlier ones are forgotten.

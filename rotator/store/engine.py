@@ -9,13 +9,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, cast, create_engine, event, func, literal, make_url, select
+from sqlalchemy import (
+    BigInteger,
+    cast,
+    create_engine,
+    event,
+    func,
+    literal,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolIsEmpty
 from sqlalchemy.pool import QueuePool
 
 from rotator.errors import (
+    CommitUnknown,
     StoreDamaged,
     StoreError,
     StoreMissing,
@@ -31,10 +41,11 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine, Table
     from sqlalchemy.sql import ColumnElement
 
-__all__ = ["BUSY_SECONDS", "Address", "Database", "connect_sqlite"]
+__all__ = ["BUSY_SECONDS", "Address", "Database", "RowLocked", "connect_sqlite"]
 
 BUSY_SECONDS = 5
 POOL_MAX = 10
+POSTGRES = "postgresql+psycopg"
 
 _LOCKED = f"is locked by another process for more than {BUSY_SECONDS} s"
 _SQLITE_UNAVAILABLE = {
@@ -47,6 +58,10 @@ _SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_NOMEM: "cannot be read: there is no memory left",
     sqlite3.SQLITE_PERM: "may not be opened by this user",
 }
+
+
+class RowLocked(StoreUnavailable):
+    """Another replica kept a row to itself for longer than we wait; it is writing there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +80,38 @@ class Address:
         """
         try:
             parsed = make_url(url)
-        except (ArgumentError, ValueError) as exc:
-            raise StoreError("the address of the state is not a URL like sqlite:///FILE") from exc
-        kind = parsed.get_backend_name()
-        if kind == "postgresql":
+        except (ArgumentError, ValueError):
+            # What is no URL may hold a password all the same.
+            raise StoreError(
+                "the address of the state is not a URL like sqlite:///FILE or "
+                f"{POSTGRES}://USER:PASSWORD@HOST/DATABASE"
+            ) from None
+        if parsed.drivername == POSTGRES:
+            if url.count("@") > 1:
+                raise StoreError(
+                    "the address of the state has more than one @: write one that belongs to its "
+                    "user or password as %40"
+                )
+            if not parsed.database:
+                raise StoreError("the address of the state names no database")
             return cls(parsed, None)
-        if kind != "sqlite":
-            raise StoreError(f"the state may be kept in sqlite or postgresql, not in {kind}")
+        if parsed.drivername != "sqlite":
+            raise StoreError(
+                f"the state may be kept in sqlite or {POSTGRES}, not in {parsed.drivername}"
+            )
         if parsed.database in {None, "", ":memory:"}:
             raise StoreError("the state needs a file: sqlite:///FILE; in memory it would be lost")
         return cls(parsed, base.absolute() / str(parsed.database))
 
     def __str__(self) -> str:
-        where = self.path or self.url.render_as_string(hide_password=True)
-        return f"the state {'file' if self.path else 'database'} {where}"
+        return f"the state {'file' if self.path else 'database'} {self.shown}"
+
+    @property
+    def shown(self) -> str:
+        """The address without a password, which the part after the ? may hold as well."""
+        if self.path is not None:
+            return str(self.path)
+        return self.url.set(query={}).render_as_string(hide_password=True)
 
 
 def connect_sqlite(path: Path) -> sqlite3.Connection:
@@ -144,19 +177,38 @@ class Database:
             with self.engine.connect() as connection:
                 if not self.is_sqlite:
                     # dialect: SQLite's readers see one state anyway.
-                    connection.execution_options(isolation_level="REPEATABLE READ")
+                    connection.execution_options(
+                        isolation_level="REPEATABLE READ", postgresql_readonly=True
+                    )
                 with connection.begin():
                     yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction that is committed at the end, or leaves nothing at all."""
+        """One transaction that is committed at the end, or leaves nothing at all.
+
+        PostgreSQL's are READ COMMITTED: whoever reads what a later statement is built on locks it
+        first (the user's lease, the end of a chain, `queue_up`), so nothing fails for having been
+        overtaken, and nothing needs to be tried again.
+
+        Raises:
+            CommitUnknown: the connection was lost while it was committed.
+        """
         with self.translated(), self._turn():
             before = self._look()
             with self.engine.connect() as connection:
                 connection.execution_options(rotator_writes=True)
-                with connection.begin():
+                with connection.begin() as transaction:
                     yield connection
+                    try:
+                        transaction.commit()
+                    except DBAPIError as exc:
+                        if self.is_sqlite or not exc.connection_invalidated:
+                            raise
+                        raise CommitUnknown(
+                            f"{self.address} went away in the middle of a commit: whether that was "
+                            "written is not known"
+                        ) from exc
             if self._identify() != before:
                 raise StoreUnavailable(f"{self.address} was exchanged while it was written")
 
@@ -195,9 +247,9 @@ class Database:
         bounds = {"pool_size": POOL_MAX, "max_overflow": 0, "pool_timeout": BUSY_SECONDS}
         path = self.address.path
         if path is None:
-            return create_engine(
-                self.address.url, hide_parameters=True, pool_pre_ping=True, **bounds
-            )
+            from rotator.store import postgres  # noqa: PLC0415 - its driver is an extra
+
+            return postgres.engine(self.address.url, **bounds)
         engine = create_engine(
             "sqlite+pysqlite://",
             creator=lambda: connect_sqlite(path),
@@ -269,13 +321,23 @@ def translate(exc: DBAPIError | PoolIsEmpty, address: Address) -> StoreError:
     cause = exc.orig
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause, address)
-    # dialect: an undefined table or column (PostgreSQL's class 42) is no store of
-    # ours; 23 is a constraint, P0 a trigger.
+    return _of_postgres(cause, address)
+
+
+def _of_postgres(cause: object, address: Address) -> StoreError:
+    """By the class of the SQLSTATE (PostgreSQL, appendix A); a lost connection has none."""
     state = getattr(cause, "sqlstate", None) or ""
     first = str(cause).strip().partition("\n")[0]
-    if state.startswith("42"):
+    if state == "55P03":
+        return RowLocked(f"{address} is kept locked by another replica: {first}")
+    if state == "25006" or "read-only" in first or "hot standby" in first:
+        return StoreUnavailable(f"{address} takes no writes: it is a standby, or read-only")
+    if state == "42501":
+        return StoreUnavailable(f"{address} may not be used by its user: {first}")
+    if state.startswith(("42", "XX")):
         return StoreDamaged(f"{address} is not in order: {first}")
-    if state.startswith(("23", "P0")):
+    # 22 is a value, 23 a constraint, P0 a trigger.
+    if state.startswith(("22", "23", "P0")):
         return StoreError(f"{address} refuses the row: {first}")
     return StoreUnavailable(f"{address} does not answer: {first}")
 

@@ -11,9 +11,9 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import exists, func, insert, or_, select, update
+from sqlalchemy import exists, insert, or_, select, update
 
 from rotator.model import Failures, JournalOutcome, Step
 from rotator.store import shapes
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BOUND",
     "SETTLING",
+    "Written",
     "append",
     "broken_chains",
     "failures",
     "hash_of",
-    "seq_max",
+    "latest",
     "settled",
     "unsettled",
 ]
@@ -81,7 +82,14 @@ def hash_of(previous: str, row: JournalRow) -> str:
     return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
 
 
-def append(database: Database, connection: Connection, row: JournalRow) -> int:
+class Written(NamedTuple):
+    """A row as it is told from every other: where its number were given again, by its hash."""
+
+    seq: int
+    hash: str
+
+
+def append(database: Database, connection: Connection, row: JournalRow) -> Written:
     """Write one row at the end of its user's chain; its `seq` and `hash` are given here."""
     length, previous = _end_of_chain(database, connection, row)
     row = replace(row, detail=plain(row.detail), actor=plain(row.actor))
@@ -95,12 +103,14 @@ def append(database: Database, connection: Connection, row: JournalRow) -> int:
         .where(chains.c.account_id == row.account_id, chains.c.user_id == row.user_id)
         .values(length=length + 1, hash=bound.hash)
     )
-    return seq
+    return Written(seq, bound.hash)
 
 
-def seq_max(connection: Connection) -> int:
-    """The number of the latest row; 0 where there is none."""
-    return int(connection.execute(select(func.max(journal.c.seq))).scalar() or 0)
+def latest(connection: Connection) -> Written:
+    """The row of the highest number; 0 where there is none."""
+    query = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
+    row = connection.execute(query).first()
+    return Written(0, "") if row is None else Written(row.seq, row.hash)
 
 
 def unsettled(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, update
+from sqlalchemy import case, select, update
 
-from rotator.errors import LeaseLost
+from rotator.errors import CommitUnknown, LeaseLost, StoreUnavailable
+from rotator.store import shapes
+from rotator.store.engine import RowLocked
 from rotator.store.part import Part
 from rotator.store.rows import Lease
 from rotator.store.schema import leases
@@ -19,7 +22,12 @@ if TYPE_CHECKING:
     from rotator.model import UserRef
     from rotator.store.engine import Database
 
-__all__ = ["Leases", "confirm"]
+__all__ = ["Leases", "confirm", "was_written"]
+
+LOOKS_MAX = 20
+"""How often one looks again whether a commit was lost, while the database starts anew."""
+
+LOOK_PAUSE_SECONDS = 0.25
 
 
 class Leases(Part):
@@ -31,6 +39,13 @@ class Leases(Part):
         Not re-entrant: whoever holds it already gets None as well. The fence grows with each
         acquisition, so that a holder who overslept is told from the one who followed.
         """
+        try:
+            return self._acquire(ref, holder, length)
+        except RowLocked:
+            # Only who has the lease, or is just taking it, keeps its row locked.
+            return None
+
+    def _acquire(self, ref: UserRef, holder: str, length: timedelta) -> Lease | None:
         with self._database.writing() as connection:
             now = self._database.now()
             insert = self._database.insert(leases).values(
@@ -79,9 +94,16 @@ class Leases(Part):
 
 
 def confirm(
-    database: Database, connection: Connection, lease: Lease, extend: timedelta | None
+    database: Database,
+    connection: Connection,
+    lease: Lease,
+    extend: timedelta | None,
+    *,
+    mark: str,
 ) -> Lease:
     """Compare holder and fence inside a transaction, and keep the row locked until its end.
+
+    `mark` is left in the row: it tells later whether this very transaction was committed.
 
     Raises:
         LeaseLost: it ran out, was given back, or is somebody else's.
@@ -97,7 +119,7 @@ def confirm(
             leases.c.fence == lease.fence,
             leases.c.until > now,
         )
-        .values(until=case((longer > leases.c.until, longer), else_=leases.c.until))
+        .values(until=case((longer > leases.c.until, longer), else_=leases.c.until), mark=mark)
         .returning(leases.c.until)
     ).first()
     if found is None:
@@ -106,3 +128,36 @@ def confirm(
             f"(fence {lease.fence}) is no longer ours"
         )
     return Lease(lease.ref, lease.holder, lease.fence, found.until)
+
+
+def was_written(database: Database, lease: Lease, mark: str) -> bool:
+    """Whether the transaction that left `mark` was committed, though its answer was lost.
+
+    The row is locked to read it: a commit that the database is still busy with is waited for.
+
+    Raises:
+        CommitUnknown: the database cannot be asked.
+        LeaseLost: the row is somebody else's by now, who has the mark written over.
+    """
+    for look in range(LOOKS_MAX):
+        if look:
+            time.sleep(LOOK_PAUSE_SECONDS)
+        try:
+            with database.writing() as connection:
+                row = connection.execute(
+                    select(leases).where(shapes.of_user(leases, lease.ref)).with_for_update()
+                ).first()
+        except RowLocked:
+            break
+        except StoreUnavailable:
+            continue
+        if row is None or (row.holder, row.fence) != (lease.holder, lease.fence):
+            raise LeaseLost(
+                f"the lease on user {lease.ref.user_id} of account {lease.ref.account_id} went to "
+                "another holder while a commit of ours was not answered"
+            )
+        return bool(row.mark == mark)
+    raise CommitUnknown(
+        f"{database.address} went away in the middle of a commit about user {lease.ref.user_id} of "
+        f"account {lease.ref.account_id}, and cannot be asked whether that was written"
+    )

@@ -105,7 +105,8 @@ def climb(
         return
     before(newest)
     with database.writing() as connection:
-        # Another process may have climbed in between.
+        # Another process may have climbed in between, or be at it.
+        database.queue_up(connection, "climb")
         reached = version_of(database, connection, newest).schema
         for rung in sorted(ladder, key=lambda rung: rung.version):
             if rung.version > reached:

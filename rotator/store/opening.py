@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 
 from rotator.errors import Refused, StoreDamaged, StoreUnavailable
 from rotator.store import files, migrations
@@ -18,7 +18,7 @@ from rotator.store.schema import METADATA, meta
 from rotator.store.sightings import Sightings
 from rotator.store.sweeps import Sweeps
 from rotator.store.upkeep import Upkeep, before_version, quick_check
-from rotator.store.watermark import Watermark
+from rotator.store.watermark import HOME, Watermark, home_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,8 +72,8 @@ def open_store(url: str, *, clock: Callable[[], datetime], base: Path = Path()) 
     try:
         _verify(database)
         database.verify = _verify
-        watermark = Watermark()
         with database.reading() as connection:
+            watermark = Watermark(home_of(connection))
             watermark.look(connection)
     except BaseException:
         database.close()
@@ -117,8 +117,11 @@ def _fill_database(address: Address, clock: Callable[[], datetime]) -> None:
     database = Database(address, clock=clock)
     try:
         with database.writing() as connection:
+            database.queue_up(connection, "make")
             if inspect(connection).has_table(meta.name):
                 raise Refused(f"there is a store in {address} already; it is left as it was")
             migrations.make(connection, made_at=clock().isoformat())
+            if home := home_of(connection):
+                connection.execute(insert(meta).values(name=HOME, value=home))
     finally:
         database.close()

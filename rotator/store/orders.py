@@ -111,8 +111,8 @@ class Orders(Part):
             number = write_order(
                 connection, order, scope=scope, cause=Reason.BY_HAND, until=until, **about
             )
-            seq = self._tell(connection, order, f"hold of {_called(scope, subject)}", about)
-        self._watermark.saw(seq)
+            told = self._tell(connection, order, f"hold of {_called(scope, subject)}", about)
+        self._watermark.saw(told)
         return number
 
     def release_hold(
@@ -154,8 +154,8 @@ class Orders(Part):
             )
             ending: dict[str, Any] = {"outcome": "done", "ended_at": now}
             write_order(connection, order, scope=scope, **{**about, **ending})
-            seq = self._tell(connection, order, f"release of {_called(scope, subject)}", about)
-        self._watermark.saw(seq)
+            told = self._tell(connection, order, f"release of {_called(scope, subject)}", about)
+        self._watermark.saw(told)
         return ended
 
     def holds(self) -> Holds:
@@ -170,7 +170,7 @@ class Orders(Part):
 
     def _tell(
         self, connection: Connection, order: Order, detail: str, about: dict[str, str]
-    ) -> int:
+    ) -> record.Written:
         ref = UserRef(about.get("account_id", ""), about.get("user_id", ""))
         named = connection.execute(select(users).where(shapes.of_user(users, ref))).first()
         return record.append(

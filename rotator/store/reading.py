@@ -186,7 +186,7 @@ class Readings(Part):
     def seq_max(self) -> int:
         """The number of the journal's latest row."""
         with self._database.reading() as connection:
-            return record.seq_max(connection)
+            return record.latest(connection).seq
 
     def _standings(self, fits: ColumnElement[bool] | None) -> list[Standing]:
         mine = () if fits is None else (fits,)

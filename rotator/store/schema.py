@@ -278,8 +278,11 @@ leases = Table(
     Column("holder", Text, nullable=False),
     Column("fence", NUMBER, nullable=False),
     Column("until", Moment, nullable=False),
+    Column("mark", Text),
     Index("leases_holder", "holder"),
 )
+
+"""`mark` is the last transaction that its holder committed; see `leases.was_written`."""
 
 replicas = Table(
     "replicas",

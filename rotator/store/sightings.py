@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, insert, literal, or_, select, update
+from sqlalchemy import exists, func, literal, or_, select, update
 
 from rotator.model import UsedAt, UserRef, UseUnknown, Verb
 from rotator.store import shapes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from rotator.model import AccessKey, LastUse
+    from rotator.store.engine import Database
     from rotator.store.rows import UserRow
 
 __all__ = ["AS_OF_EXACT", "LAST_SEEN_EXACT", "Sightings", "gone", "note_user", "sight"]
@@ -32,12 +33,16 @@ LAST_SEEN_EXACT = timedelta(days=1)
 """Where nothing else of a key changed, `last_seen_at` is moved on no more often than this."""
 
 
-def note_user(connection: Connection, user: UserRow) -> bool:
+def note_user(database: Database, connection: Connection, user: UserRow) -> bool:
     """Write what is known of a user if it changed; whether it was written."""
-    row = connection.execute(select(users).where(shapes.of_user(users, user.ref))).first()
+    query = select(users).where(shapes.of_user(users, user.ref)).with_for_update()
+    row = connection.execute(query).first()
     if row is None:
-        connection.execute(insert(users).values(**shapes.user_columns(user)))
-        return True
+        new = database.insert(users).values(**shapes.user_columns(user))
+        if connection.execute(new.on_conflict_do_nothing()).rowcount:
+            return True
+        # Somebody else has just made the row known: theirs is compared with.
+        row = connection.execute(query).one()
     if not _says_more(shapes.user_row(row), user):
         return False
     connection.execute(
@@ -46,7 +51,9 @@ def note_user(connection: Connection, user: UserRow) -> bool:
     return True
 
 
-def sight(connection: Connection, ref: UserRef, seen: Sequence[AccessKey]) -> None:
+def sight(
+    database: Database, connection: Connection, ref: UserRef, seen: Sequence[AccessKey]
+) -> None:
     """Write what a listing showed, or lacked, of a user's keys.
 
     Whose a key is, the latest listing says: one that was taken for another's changes hands.
@@ -60,7 +67,7 @@ def sight(connection: Connection, ref: UserRef, seen: Sequence[AccessKey]) -> No
         columns = shapes.access_key_columns(ref, key)
         row = known.get(key.key_id)
         if row is None:
-            _make_known(connection, columns)
+            _make_known(database, connection, columns)
             continue
         stored = row._asdict()
         if isinstance(key.last_use, UseUnknown):
@@ -77,11 +84,10 @@ def sight(connection: Connection, ref: UserRef, seen: Sequence[AccessKey]) -> No
             )
 
 
-def _make_known(connection: Connection, columns: Mapping[str, Any]) -> None:
+def _make_known(database: Database, connection: Connection, columns: Mapping[str, Any]) -> None:
     anew = {**columns, "gone_at": None, "longest_silence": None}
-    taken = update(keys).where(keys.c.key_id == columns["key_id"]).values(**anew)
-    if connection.execute(taken).rowcount == 0:
-        connection.execute(insert(keys).values(**columns))
+    row = database.insert(keys).values(**columns)
+    connection.execute(row.on_conflict_do_update(index_elements=[keys.c.key_id], set_=anew))
 
 
 def gone(connection: Connection, ref: UserRef, *, key_id: str, at: datetime) -> None:
@@ -109,9 +115,10 @@ class Sightings(Part):
         with self._database.writing() as connection:
             for account_id, group in by_account.items():
                 busy = self._busy(connection, account_id)
+                # In one order everywhere, so that two surveys never wait for each other.
                 written += sum(
-                    _note_unless_older(connection, row)
-                    for row in group
+                    _note_unless_older(self._database, connection, row)
+                    for row in sorted(group, key=lambda row: row.ref.user_id)
                     if row.ref.user_id not in busy
                 )
         return written
@@ -123,9 +130,9 @@ class Sightings(Part):
         listed = frozenset(present)
         with self._database.writing() as connection:
             rows = connection.execute(
-                select(users.c.user_id, users.c.missing_since).where(
-                    users.c.account_id == account_id
-                )
+                select(users.c.user_id, users.c.missing_since)
+                .where(users.c.account_id == account_id)
+                .order_by(users.c.user_id)
             ).all()
             for row in rows:
                 is_listed = row.user_id in listed
@@ -162,13 +169,13 @@ class Sightings(Part):
         return frozenset(found.scalars())
 
 
-def _note_unless_older(connection: Connection, user: UserRow) -> bool:
+def _note_unless_older(database: Database, connection: Connection, user: UserRow) -> bool:
     stored = connection.execute(
-        select(users.c.as_of).where(shapes.of_user(users, user.ref))
+        select(users.c.as_of).where(shapes.of_user(users, user.ref)).with_for_update()
     ).scalar()
     if stored is not None and user.as_of is not None and stored > user.as_of:
         return False
-    return note_user(connection, user)
+    return note_user(database, connection, user)
 
 
 def _says_more(stored: UserRow, user: UserRow) -> bool:

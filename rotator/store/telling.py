@@ -56,7 +56,7 @@ class Telling:
 
     Attributes:
         lease: the lease with its end as this transaction leaves it.
-        seq: the number of the last row that it wrote to the journal; 0 where it wrote none.
+        written: the last row that it wrote to the journal, if any.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Telling:
         went_back: str | None,
     ) -> None:
         self.lease = lease
-        self.seq = 0
+        self.written: record.Written | None = None
         self._database = database
         self._connection = connection
         self._voice = voice
@@ -218,8 +218,8 @@ class Telling:
         )
 
     def _append(self, row: JournalRow) -> int:
-        self.seq = record.append(self._database, self._connection, row)
-        return self.seq
+        self.written = record.append(self._database, self._connection, row)
+        return self.written.seq
 
     def _subject(self) -> JournalRow:
         """A row without a message: the names, policy and rotation that this user has now."""

@@ -17,7 +17,7 @@ from rotator.store.engine import connect_sqlite
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
 from rotator.store.schema import APPEND_ONLY, METADATA, meta
-from rotator.store.watermark import ACCEPTED, STAMP
+from rotator.store.watermark import ACCEPTED, HOME, STAMP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ class Upkeep(Part):
         The copy carries a stamp: whoever opens it begins and harms nothing until `accept`.
 
         Raises:
-            Refused: the target exists, or the store is PostgreSQL's, which has better means.
+            Refused: the target exists, or the store is PostgreSQL's, which has means of its own.
         """
         copy(self._database, target)
 
@@ -93,9 +93,13 @@ class Upkeep(Part):
         """Go on from this store as it is, although it is a backup or lost commits."""
         with self._database.writing() as connection:
             now = self._database.clock()
-            connection.execute(delete(meta).where(meta.c.name.in_((STAMP, ACCEPTED))))
+            connection.execute(delete(meta).where(meta.c.name.in_((STAMP, ACCEPTED, HOME))))
             token = f"{now.isoformat()} {uuid.uuid4().hex}"
-            connection.execute(meta.insert().values(name=ACCEPTED, value=token))
+            marks = {ACCEPTED: token} | (
+                {HOME: self._watermark.home} if self._watermark.home else {}
+            )
+            for name, value in marks.items():
+                connection.execute(meta.insert().values(name=name, value=value))
             row = JournalRow(
                 seq=0,
                 at=now,
@@ -149,8 +153,8 @@ def copy(database: Database, target: Path) -> None:
     source = database.address.path
     if source is None:
         raise Refused(
-            f"{database.address} is backed up by PostgreSQL's own means, such as pg_dump; after a "
-            "restore type: rotator state accept"
+            f"{database.address} is backed up by PostgreSQL's own means, such as pg_dump; where a "
+            "dump was restored nothing is begun until a person types: rotator state accept"
         )
     stamp = f"made from {source} at {database.clock():%Y-%m-%d %H:%M:%S} UTC"
 

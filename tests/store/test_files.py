@@ -40,6 +40,8 @@ from tests.store.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.on_a_file
+
 PAGE = 4096
 
 

@@ -1,4 +1,4 @@
-"""Real processes on one file: at once, and killed in the middle."""
+"""Real processes on one store: at once, and killed in the middle."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ while done < int(most):
 
 
 def _writer(world: World, user: str, holder: str, most: int) -> subprocess.Popen[str]:
-    url = f"sqlite:///{world.path}"
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, url, user, holder, str(most)],
+        [sys.executable, "-c", WRITER, world.url, user, holder, str(most)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -75,7 +74,7 @@ def test_what_was_committed_survives_a_kill(world: World, lines: int) -> None:
     writer.stdout.close()
 
     seqs = {int(seq) for line in told if line.endswith("\n") for seq in line.split()}
-    with open_store(f"sqlite:///{world.path}", clock=Clock()) as store:
+    with open_store(world.url, clock=Clock()) as store:
         rows = list(store.history())
         assert seqs <= {row.seq for row in rows}
         assert len(rows) % 2 == 0

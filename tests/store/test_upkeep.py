@@ -55,7 +55,10 @@ def _recorded(world: World) -> None:
 
 
 def _tamper(world: World, *statements: str) -> None:
-    """Change the file behind the back of its triggers, as somebody with access to it can."""
+    """Change the rows behind the back of their triggers, as somebody with access to them can."""
+    if world.tamper is not None:
+        world.tamper(*statements)
+        return
     with closing(sqlite3.connect(world.path)) as connection:
         for statement in (
             "DROP TRIGGER journal_no_update",
@@ -121,6 +124,7 @@ def test_a_changed_or_missing_row_is_found(world: World, statement: str, expecte
     assert expected in finding
 
 
+@pytest.mark.on_a_file
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
@@ -152,6 +156,7 @@ def test_a_store_that_lacks_something_is_found(world: World, statement: str, exp
     assert any(part in findings for part in expected.split("|"))
 
 
+@pytest.mark.on_a_file
 def test_an_index_that_does_not_match_its_table_is_found(world: World) -> None:
     """SQLite's own check, which is slower than the one at each start."""
     world.known_user()
@@ -176,6 +181,7 @@ def _copied(world: World, tmp_path: Path) -> Store:
     return open_store(f"sqlite:///{target}", clock=world.clock)
 
 
+@pytest.mark.on_a_file
 def test_a_backup_is_one_whole_file_for_its_owner_only(world: World, tmp_path: Path) -> None:
     """Made while the store is in use; a target that exists is left alone."""
     _recorded(world)
@@ -194,12 +200,14 @@ def test_a_backup_is_one_whole_file_for_its_owner_only(world: World, tmp_path: P
         assert world.store.users() == copy.users()
 
 
+@pytest.mark.on_a_file
 def test_a_backup_that_cannot_be_made_is_told(world: World, tmp_path: Path) -> None:
     """No folder is made for it."""
     with pytest.raises(StoreUnavailable, match="cannot be made"):
         world.store.backup(tmp_path / "none" / "copy.db")
 
 
+@pytest.mark.on_a_file
 def test_a_copy_of_a_damaged_store_is_refused(world: World, tmp_path: Path) -> None:
     """Better no backup than one that is believed in."""
     world.store.close()
@@ -211,6 +219,7 @@ def test_a_copy_of_a_damaged_store_is_refused(world: World, tmp_path: Path) -> N
     assert not (tmp_path / "copy.db").exists()
 
 
+@pytest.mark.on_a_file
 def test_a_backup_that_is_opened_begins_and_harms_nothing(world: World, tmp_path: Path) -> None:
     """Reading works, and orders may be given; what it knows may be long past."""
     world.begun()
@@ -230,6 +239,7 @@ def test_a_backup_that_is_opened_begins_and_harms_nothing(world: World, tmp_path
     copy.close()
 
 
+@pytest.mark.on_a_file
 @pytest.mark.parametrize("step", [Step.ISSUE, Step.DEACTIVATE, Step.DELETE])
 def test_what_mends_is_let_through_to_a_backup_and_nothing_else(
     world: World, tmp_path: Path, step: Step
@@ -254,6 +264,7 @@ def test_what_mends_is_let_through_to_a_backup_and_nothing_else(
     copy.close()
 
 
+@pytest.mark.on_a_file
 def test_a_backup_that_a_person_accepts_is_a_store(world: World, tmp_path: Path) -> None:
     """Recorded with who and why; the store it came from is not concerned."""
     world.known_user()
@@ -282,6 +293,7 @@ def _lose_commits(world: World) -> None:
     _tamper(world, "DELETE FROM journal WHERE seq > 3", "DELETE FROM chains")
 
 
+@pytest.mark.on_a_file
 def test_a_store_that_lost_commits_is_noticed_by_who_saw_them(world: World) -> None:
     """Until a person accepts; whoever comes later could not know."""
     _recorded(world)
@@ -305,6 +317,7 @@ def test_a_store_that_lost_commits_is_noticed_by_who_saw_them(world: World) -> N
         change.journal(Step.PROVE, DONE)
 
 
+@pytest.mark.on_a_file
 def test_an_acceptance_of_last_year_does_not_answer_for_today(world: World) -> None:
     """Only one that came after the loss was found does."""
     world.store.accept(actor="eve", reason="last year")
@@ -343,6 +356,7 @@ def _versions(path: Path) -> dict[str, str]:
         return dict(connection.execute("SELECT name, value FROM meta"))
 
 
+@pytest.mark.on_a_file
 def test_an_older_store_climbs_rung_by_rung_after_a_copy(world: World) -> None:
     """The copy is of before, and stamped; climbing again does nothing."""
     _recorded(world)
@@ -362,6 +376,7 @@ def test_an_older_store_climbs_rung_by_rung_after_a_copy(world: World) -> None:
     assert "newer rotator (schema 3, needs a reader of 2; this one reads 1)" in finding
 
 
+@pytest.mark.on_a_file
 def test_a_climb_that_breaks_off_leaves_the_old_version(world: World) -> None:
     """One transaction; its copy is kept, and the next try makes one of its own."""
     database = world.store._database
@@ -379,6 +394,7 @@ def test_a_climb_that_breaks_off_leaves_the_old_version(world: World) -> None:
     assert {"rotator.db.before-v3", "rotator.db.before-v3.1"} <= set(names(world.path.parent))
 
 
+@pytest.mark.on_a_file
 def test_a_store_that_another_process_brought_up_is_left(world: World) -> None:
     """Between the copy and the climb somebody else may have climbed."""
     database = world.store._database
@@ -391,6 +407,7 @@ def test_a_store_that_another_process_brought_up_is_left(world: World) -> None:
     assert _versions(world.path)["schema_version"] == "3"
 
 
+@pytest.mark.on_a_file
 def test_a_newer_store_that_still_has_readers_of_this_version_is_read(world: World) -> None:
     """A rolling update, and the way back from it."""
     world.known_user()
@@ -413,11 +430,11 @@ def _postgres(clock: Clock) -> Database:
     return Database(Address.parse(url, Path()), clock=clock)
 
 
-def test_a_database_that_does_not_answer_is_unavailable(world: World) -> None:
+def test_a_database_that_does_not_answer_is_unavailable() -> None:
     """Its password is not told."""
     pytest.importorskip("psycopg")
     with pytest.raises(StoreUnavailable, match="does not answer") as told:
-        open_store("postgresql+psycopg://rotator:hunter2@127.0.0.1:1/x", clock=world.clock)
+        open_store("postgresql+psycopg://rotator:hunter2@127.0.0.1:1/x", clock=Clock())
 
     assert "hunter2" not in str(told.value)
 

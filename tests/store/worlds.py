@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import literal
+
 from rotator.model import (
     AccessKey,
     KeyStatus,
@@ -19,10 +21,13 @@ from rotator.model import (
     Verb,
 )
 from rotator.store import Lease, PlaceRow, Store, UserRow, create, open_store
+from rotator.store.columns import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from sqlalchemy import ColumnElement
 
     from rotator.model import LastUse
     from rotator.store import Change
@@ -97,23 +102,43 @@ def an_order(verb: Verb = Verb.ROTATE, key_id: str | None = None) -> Order:
     return Order(0, verb, NOW, actor="eve@laptop", reason="leaver", key_id=key_id)
 
 
+def set_by_hand(store: Store) -> Store:
+    """Let leases be by the clock of the test where they are by the database's own."""
+    database = store._database
+
+    def now(after: timedelta = timedelta()) -> ColumnElement[datetime]:
+        return literal(database.clock() + after, Moment)
+
+    database.now = now  # type: ignore[method-assign]  # the clock is all that a test replaces
+    return store
+
+
 @dataclass
 class World:
-    """A store with the clock that it reads and the file that it is in."""
+    """A store with the clock that it reads, its address, and the file that it is in, if any."""
 
     clock: Clock
     path: Path
     store: Store
+    url: str
+    tamper: Callable[..., object] | None = None
 
     @classmethod
     def made(cls, folder: Path) -> World:
         """A new store in a folder."""
         clock, path = Clock(), folder / "rotator.db"
-        return cls(clock, path, create(f"sqlite:///{path}", clock=clock))
+        url = f"sqlite:///{path}"
+        return cls(clock, path, create(url, clock=clock), url)
+
+    @classmethod
+    def over(cls, url: str, folder: Path) -> World:
+        """A store of PostgreSQL's that nothing was written to; there is no file in the folder."""
+        clock = Clock()
+        return cls(clock, folder / "none", set_by_hand(open_store(url, clock=clock)), url)
 
     def opened(self) -> Store:
         """The same store, as another process would open it."""
-        return open_store(f"sqlite:///{self.path}", clock=self.clock)
+        return set_by_hand(open_store(self.url, clock=self.clock))
 
     def lease(self, ref: UserRef = ALICE, holder: str = "ours") -> Lease:
         """The lease on a user, which is free."""

@@ -1,0 +1,1 @@
+"""Real servers of databases that the tests install and start by themselves."""
