@@ -16,7 +16,6 @@ from rotator.model import Absent, Empty, NameProblem, Serves, Stranger, WrittenA
 from tests.sinks.fakes import ReadableFake, WriteOnlyFake
 from tests.sinks.worlds import (
     BOB,
-    MINUTE,
     NEW,
     OLD,
     FakeWorld,
@@ -26,14 +25,14 @@ from tests.sinks.worlds import (
     World,
     credential,
     parameter_store,
+    put,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rotator.model import Credential, Served
-    from rotator.sinks import Sink
+    from rotator.model import Credential
 
 READABLE = ["file", "secretsmanager", "ssm", "memory"]
 TEXTUAL = ["file", "secretsmanager", "ssm"]
@@ -61,12 +60,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 every_sink = pytest.mark.parametrize("world", ALL, indirect=True)
 every_readable = pytest.mark.parametrize("world", READABLE, indirect=True)
 every_textual = pytest.mark.parametrize("world", TEXTUAL, indirect=True)
-
-
-def put(world: World, sink: Sink, what: Credential, replacing: Served | None = None) -> None:
-    """A put in the ordinary way: what was just seen is replaced, within a minute."""
-    seen = sink.current() if replacing is None else replacing
-    sink.put(what, replacing=seen, deadline=world.clock() + MINUTE)
 
 
 @every_sink

@@ -13,13 +13,13 @@ from rotator.formats import JsonFormat, TemplateFormat
 from rotator.model import Absent, Empty, WrittenAt
 from tests.sinks.network import Fault, Network
 from tests.sinks.worlds import (
-    MINUTE,
     NEW,
     OLD,
     FileWorld,
     SecretsManagerWorld,
     SsmWorld,
     parameter_store,
+    put,
 )
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rotator.model import Credential, Served
-    from rotator.sinks import Sink
 
 World = FileWorld | SecretsManagerWorld | SsmWorld
 
@@ -54,11 +52,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 every_sink = pytest.mark.parametrize("world", ["file", "secretsmanager", "ssm"], indirect=True)
 aws_sinks = pytest.mark.parametrize("world", ["secretsmanager", "ssm"], indirect=True)
-
-
-def put(world: World, sink: Sink, what: Credential, replacing: Served | None = None) -> None:
-    seen = sink.current() if replacing is None else replacing
-    sink.put(what, replacing=seen, deadline=world.clock() + MINUTE)
 
 
 def texts(world: World) -> str:

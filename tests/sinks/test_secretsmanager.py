@@ -26,13 +26,14 @@ from tests.sinks.worlds import (
     OLD,
     SecretsManagerWorld,
     context,
+    failure_of,
+    put_new,
     spec_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rotator.model import Served
     from rotator.sinks import Sink
 
 
@@ -47,19 +48,6 @@ def network(world: SecretsManagerWorld) -> Network:
     return Network(world.client)
 
 
-def put(world: SecretsManagerWorld, sink: Sink, replacing: Served | None = None) -> None:
-    seen = sink.current() if replacing is None else replacing
-    sink.put(NEW, replacing=seen, deadline=world.clock() + MINUTE)
-
-
-def failure_of(act: Callable[[], object]) -> AnswerError | None:
-    try:
-        act()
-    except AnswerError as exc:
-        return exc
-    return None
-
-
 def labels(world: SecretsManagerWorld) -> list[list[str]]:
     described = world.client.describe_secret(SecretId="ci/bob")["VersionIdsToStages"]
     return sorted(sorted(stages) for stages in described.values())
@@ -71,7 +59,7 @@ def served(world: SecretsManagerWorld) -> str | None:
 
 
 def test_a_secret_is_made_with_its_key_and_tags(world: SecretsManagerWorld) -> None:
-    put(world, world.sink(kms_key_id="alias/ci", tags={"owner": "platform"}))
+    put_new(world, world.sink(kms_key_id="alias/ci", tags={"owner": "platform"}))
 
     described = world.client.describe_secret(SecretId="ci/bob")
     assert described["KmsKeyId"] == "alias/ci"
@@ -81,7 +69,7 @@ def test_a_secret_is_made_with_its_key_and_tags(world: SecretsManagerWorld) -> N
 
 def test_the_value_before_stays_as_previous(world: SecretsManagerWorld) -> None:
     world.write(OLD)
-    put(world, world.sink())
+    put_new(world, world.sink())
 
     previous = world.client.get_secret_value(SecretId="ci/bob", VersionStage="AWSPREVIOUS")
     assert json.loads(previous["SecretString"])["AccessKeyId"] == OLD.access_key_id
@@ -94,7 +82,7 @@ def test_an_ordinary_put_is_four_requests(world: SecretsManagerWorld) -> None:
     sink = world.sink()
     seen = sink.current()
     world.clients.sent.clear()
-    put(world, sink, seen)
+    put_new(world, sink, seen)
 
     assert world.clients.sent == [
         "DescribeSecret",
@@ -112,7 +100,7 @@ def test_a_secret_without_a_value_is_empty(world: SecretsManagerWorld) -> None:
 
     assert sink.current() == Empty()
 
-    put(world, sink)
+    put_new(world, sink)
 
     assert sink.current() == Serves(NEW.access_key_id)
     assert sink.fetch() == NEW
@@ -140,7 +128,7 @@ def test_a_secret_that_others_change_is_refused(
     with pytest.raises(Rejected, match=said):
         sink.check()
     with pytest.raises(Rejected, match=said):
-        put(world, sink)
+        put_new(world, sink)
     assert "PutSecretValue" not in world.clients.sent
 
 
@@ -154,7 +142,7 @@ def test_a_secret_scheduled_for_deletion_is_no_evidence(world: SecretsManagerWor
     with pytest.raises(Rejected, match="scheduled for deletion"):
         sink.check()
     with pytest.raises(Rejected, match="scheduled for deletion"):
-        put(world, sink, Serves(OLD.access_key_id))
+        put_new(world, sink, Serves(OLD.access_key_id))
 
 
 def test_a_binary_secret_is_a_stranger(world: SecretsManagerWorld) -> None:
@@ -164,7 +152,7 @@ def test_a_binary_secret_is_a_stranger(world: SecretsManagerWorld) -> None:
     assert sink.current() == Stranger("it is binary")
     assert sink.fetch() is None
     with pytest.raises(Rejected, match="changed"):
-        put(world, sink, Empty())
+        put_new(world, sink, Empty())
 
 
 def test_what_is_too_large_is_refused_before_anything(world: SecretsManagerWorld) -> None:
@@ -174,7 +162,7 @@ def test_what_is_too_large_is_refused_before_anything(world: SecretsManagerWorld
     with pytest.raises(Rejected, match="larger than 65536 bytes"):
         sink.check()
     with pytest.raises(Rejected, match="larger than 65536 bytes"):
-        put(world, sink)
+        put_new(world, sink)
     assert "PutSecretValue" not in world.clients.sent
 
 
@@ -218,7 +206,7 @@ def test_each_request_may_fail(
     sink = world.sink()
     seen = sink.current()
     network.fail(operation, fault)
-    error = failure_of(lambda: put(world, sink, seen))
+    error = failure_of(lambda: put_new(world, sink, seen))
     told = "".join(traceback.format_exception(error)) if error else ""
 
     assert (type(error) if error else None) is expected
@@ -227,7 +215,7 @@ def test_each_request_may_fail(
     for secret in (OLD.secret_access_key.reveal(), NEW.secret_access_key.reveal()):
         assert secret not in told
 
-    put(world, world.sink(), seen)
+    put_new(world, world.sink(), seen)
 
     assert served(world) == NEW.access_key_id
     assert labels(world) == [["AWSCURRENT", PENDING], ["AWSPREVIOUS"]]
@@ -253,12 +241,12 @@ def test_the_creation_may_fail(
 ) -> None:
     network.fail("CreateSecret", fault)
     sink = world.sink()
-    error = failure_of(lambda: put(world, sink, Absent()))
+    error = failure_of(lambda: put_new(world, sink, Absent()))
     told = "".join(traceback.format_exception(error)) if error else ""
 
     assert (type(error) if error else None) is expected
     assert NEW.secret_access_key.reveal() not in told
-    put(world, sink, sink.current())
+    put_new(world, sink, sink.current())
 
     assert served(world) == NEW.access_key_id
 
@@ -269,7 +257,7 @@ def test_a_creation_that_somebody_else_won_is_rejected(
     network.before("CreateSecret", lambda: world.write(OLD))
 
     with pytest.raises(Rejected, match="ResourceExistsException"):
-        put(world, world.sink(), Absent())
+        put_new(world, world.sink(), Absent())
     assert served(world) == OLD.access_key_id
 
 
@@ -278,8 +266,8 @@ def test_a_creation_that_is_sent_again_is_once(
 ) -> None:
     """The first one arrives only after the second has looked."""
     sink = world.sink()
-    network.before("CreateSecret", lambda: put(world, world.sink(), Absent()))
-    put(world, sink, Absent())
+    network.before("CreateSecret", lambda: put_new(world, world.sink(), Absent()))
+    put_new(world, sink, Absent())
 
     assert labels(world) == [["AWSCURRENT"]]
 
@@ -293,7 +281,7 @@ def test_one_who_writes_before_the_move_is_noticed(
     network.before("UpdateSecretVersionStage", lambda: world.write("somebody's text"))
 
     with pytest.raises(Rejected, match="InvalidParameterException"):
-        put(world, sink)
+        put_new(world, sink)
 
     assert world.state() == {"ci/bob": "somebody's text"}
 
@@ -302,8 +290,8 @@ def test_two_who_promote_the_same_key_are_one(world: SecretsManagerWorld, networ
     world.write(OLD)
     sink = world.sink()
     seen = sink.current()
-    network.before("UpdateSecretVersionStage", lambda: put(world, world.sink(), seen))
-    put(world, sink, seen)
+    network.before("UpdateSecretVersionStage", lambda: put_new(world, world.sink(), seen))
+    put_new(world, sink, seen)
 
     assert served(world) == NEW.access_key_id
 
@@ -317,11 +305,11 @@ def test_after_an_unanswered_try_no_refusal_is_certain(
     sink = world.sink()
     network.fail("UpdateSecretVersionStage", Fault.TIMEOUT_BEFORE)
     with pytest.raises(OutcomeUnknown):
-        put(world, sink)
+        put_new(world, sink)
 
     network.fail(operation, Fault.DENIED)
     with pytest.raises(OutcomeUnknown):
-        put(world, sink)
+        put_new(world, sink)
 
 
 def test_a_version_staged_with_another_value_is_no_dead_end(
@@ -331,10 +319,10 @@ def test_a_version_staged_with_another_value_is_no_dead_end(
     world.write(OLD)
     network.fail("UpdateSecretVersionStage", Fault.DENIED)
     with pytest.raises(Rejected):
-        put(world, world.sink())
+        put_new(world, world.sink())
 
     world.fmt = JsonFormat(constants={"Region": "eu-north-1"})
-    put(world, world.sink())
+    put_new(world, world.sink())
 
     assert json.loads(str(world.state()["ci/bob"]))["Region"] == "eu-north-1"
 
@@ -346,10 +334,10 @@ def test_other_fields_that_changed_between_two_tries_are_kept(
     world.write(json.dumps({"host": "old"}))
     network.fail("UpdateSecretVersionStage", Fault.TIMEOUT_BEFORE)
     with pytest.raises(OutcomeUnknown):
-        put(world, world.sink())
+        put_new(world, world.sink())
 
     world.write(json.dumps({"host": "new"}))
-    put(world, world.sink())
+    put_new(world, world.sink())
 
     assert json.loads(str(world.state()["ci/bob"]))["host"] == "new"
 

@@ -15,13 +15,22 @@ from rotator.formats import JsonFormat
 from rotator.model import Absent, Empty, NameProblem, Serves, Stranger, Unreadable
 from rotator.sinks.ssm import SsmOptions
 from tests.sinks.network import AFTER, Fault, Network
-from tests.sinks.worlds import ACCOUNT, BOB, MINUTE, NEW, OLD, SsmWorld, parameter_store
+from tests.sinks.worlds import (
+    ACCOUNT,
+    BOB,
+    MINUTE,
+    NEW,
+    OLD,
+    SsmWorld,
+    failure_of,
+    parameter_store,
+    put_new,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from rotator.model import Credential, Served
-    from rotator.sinks import Sink
+    from rotator.model import Credential
 
 
 @pytest.fixture
@@ -33,19 +42,6 @@ def world() -> Iterator[SsmWorld]:
 @pytest.fixture
 def network(world: SsmWorld) -> Network:
     return Network(world.client)
-
-
-def put(world: SsmWorld, sink: Sink, replacing: Served | None = None) -> None:
-    seen = sink.current() if replacing is None else replacing
-    sink.put(NEW, replacing=seen, deadline=world.clock() + MINUTE)
-
-
-def failure_of(act: Callable[[], object]) -> AnswerError | None:
-    try:
-        act()
-    except AnswerError as exc:
-        return exc
-    return None
 
 
 def served(world: SsmWorld) -> str | None:
@@ -67,7 +63,7 @@ def told(error: BaseException | None) -> str:
 
 def test_a_parameter_is_made_a_secure_string_with_its_key_tier_and_tags(world: SsmWorld) -> None:
     tags = {"owner": "platform"}
-    put(world, world.sink(kms_key_id="alias/ci", tier="advanced", tags=tags))
+    put_new(world, world.sink(kms_key_id="alias/ci", tier="advanced", tags=tags))
 
     about = latest(world)
     found = world.client.list_tags_for_resource(ResourceType="Parameter", ResourceId="/ci/bob")
@@ -83,7 +79,7 @@ def test_a_parameter_is_made_a_secure_string_with_its_key_tier_and_tags(world: S
 def test_tags_are_sent_only_when_it_is_made(world: SsmWorld, network: Network) -> None:
     """The service refuses them beside an overwriting."""
     world.write(OLD)
-    put(world, world.sink(tags={"owner": "platform"}))
+    put_new(world, world.sink(tags={"owner": "platform"}))
 
     sent = network.bodies["PutParameter"][-1]
     assert sent["Overwrite"] is True
@@ -96,7 +92,7 @@ def test_an_ordinary_put_is_three_requests(world: SsmWorld) -> None:
     sink = world.sink()
     seen = sink.current()
     world.clients.sent.clear()
-    put(world, sink, seen)
+    put_new(world, sink, seen)
 
     assert world.clients.sent == ["GetParameter", "GetParameterHistory", "PutParameter"]
 
@@ -114,7 +110,7 @@ def test_a_parameter_keeps_its_key_and_tier(
 ) -> None:
     """Both must be sent: the service would take AWS's own key, and refuse a lower tier."""
     world.write(OLD, KeyId="alias/theirs", Tier="Advanced")
-    put(world, world.sink(**options))
+    put_new(world, world.sink(**options))
 
     sent = network.bodies["PutParameter"][-1]
     assert expected == (sent["KeyId"], sent["Tier"])
@@ -123,7 +119,7 @@ def test_a_parameter_keeps_its_key_and_tier(
 
 def test_a_standard_parameter_can_be_raised(world: SsmWorld) -> None:
     world.write(OLD)
-    put(world, world.sink(tier="intelligent-tiering"))
+    put_new(world, world.sink(tier="intelligent-tiering"))
 
     assert latest(world)["Tier"] == "Intelligent-Tiering"
 
@@ -132,7 +128,7 @@ def test_the_newest_of_many_versions_tells_the_key(world: SsmWorld, network: Net
     """A history has pages, and the newest version is on the last one."""
     for count in range(60):
         world.write(json.dumps({"count": count}), KeyId=f"alias/k{count}")
-    put(world, world.sink())
+    put_new(world, world.sink())
 
     assert network.bodies["PutParameter"][-1]["KeyId"] == "alias/k59"
 
@@ -150,7 +146,7 @@ def test_a_parameter_of_another_type_is_never_written(world: SsmWorld, kind: str
         sink.check()
     for seen in (sink.current(), Serves(OLD.access_key_id)):
         with pytest.raises(Rejected):
-            put(world, sink, seen)
+            put_new(world, sink, seen)
     assert before == world.newest()
     assert "GetParameterHistory" not in world.clients.sent
 
@@ -165,7 +161,7 @@ def test_a_type_that_changes_after_the_look_is_noticed(world: SsmWorld, network:
 
     network.before("PutParameter", remade)
     with pytest.raises(Rejected, match="HierarchyTypeMismatchException: somebody has just made"):
-        put(world, world.sink())
+        put_new(world, world.sink())
 
     assert (world.newest()["Type"], world.newest()["Value"]) == ("String", "somebody's text")
 
@@ -184,12 +180,12 @@ def test_what_is_too_large_for_the_tier_is_told_before_anything(
     world.write(json.dumps({"x": "y" * (largest - 300)}), Tier="Advanced")
     with pytest.raises(Rejected, match=f"larger than {largest} bytes"):
         sink.check()
-    put(world, sink)
+    put_new(world, sink)
 
     world.write(json.dumps({"x": "y" * (largest - 150)}), Tier="Advanced")
     writes = world.requests()
     with pytest.raises(Rejected, match=f"larger than {largest} bytes"):
-        put(world, sink)
+        put_new(world, sink)
     assert writes == world.requests()
 
 
@@ -199,7 +195,7 @@ def test_a_value_that_the_store_would_take_for_a_reference_is_told_before_anythi
     world.fmt = JsonFormat(constants={"host": "{{ssm:other}}"})
     sink = world.sink()
 
-    for act in (sink.check, lambda: put(world, sink, Absent())):
+    for act in (sink.check, lambda: put_new(world, sink, Absent())):
         with pytest.raises(Rejected, match=r"would hold `\{\{`"):
             act()
     assert world.state() == {}
@@ -215,7 +211,7 @@ def test_a_parameter_that_will_be_deleted_by_a_policy_is_refused(world: SsmWorld
     )
     sink = world.sink()
 
-    for act in (sink.check, lambda: put(world, sink)):
+    for act in (sink.check, lambda: put_new(world, sink)):
         with pytest.raises(Rejected, match="a policy that deletes it at a date"):
             act()
     assert served(world) == OLD.access_key_id
@@ -267,7 +263,7 @@ def test_each_request_may_fail(
     sink = world.sink()
     seen = sink.current()
     network.fail(operation, fault)
-    error = failure_of(lambda: put(world, sink, seen))
+    error = failure_of(lambda: put_new(world, sink, seen))
 
     assert (type(error) if error else None) is expected
     assert error is None or error.__context__ is None
@@ -275,7 +271,7 @@ def test_each_request_may_fail(
     for secret in (OLD.secret_access_key.reveal(), NEW.secret_access_key.reveal()):
         assert secret not in told(error)
 
-    put(world, world.sink(), seen)
+    put_new(world, world.sink(), seen)
 
     assert served(world) == NEW.access_key_id
     assert world.newest()["Version"] == 2
@@ -298,11 +294,11 @@ def test_the_creation_may_fail(
 ) -> None:
     network.fail("PutParameter", fault)
     sink = world.sink()
-    error = failure_of(lambda: put(world, sink, Absent()))
+    error = failure_of(lambda: put_new(world, sink, Absent()))
 
     assert (type(error) if error else None) is expected
     assert NEW.secret_access_key.reveal() not in told(error)
-    put(world, sink, sink.current())
+    put_new(world, sink, sink.current())
 
     assert served(world) == NEW.access_key_id
 
@@ -322,22 +318,22 @@ def test_what_a_person_can_mend_is_said(
     network.fail("PutParameter", fault)
 
     with pytest.raises(Rejected, match=cure):
-        put(world, world.sink())
+        put_new(world, world.sink())
 
 
 def test_a_creation_that_somebody_else_won_is_rejected(world: SsmWorld, network: Network) -> None:
     network.before("PutParameter", lambda: world.write(OLD))
 
     with pytest.raises(Rejected, match="ParameterAlreadyExists: somebody else has just made it"):
-        put(world, world.sink(), Absent())
+        put_new(world, world.sink(), Absent())
     assert served(world) == OLD.access_key_id
 
 
 def test_a_creation_that_is_sent_again_is_once(world: SsmWorld, network: Network) -> None:
     """The first one arrives only after the second has looked."""
     sink = world.sink()
-    network.before("PutParameter", lambda: put(world, world.sink(), Absent()))
-    put(world, sink, Absent())
+    network.before("PutParameter", lambda: put_new(world, world.sink(), Absent()))
+    put_new(world, sink, Absent())
 
     assert served(world) == NEW.access_key_id
     assert world.newest()["Version"] == 1
@@ -350,7 +346,7 @@ def test_one_who_writes_between_look_and_put_is_noticed(world: SsmWorld, network
     network.before("PutParameter", lambda: world.write("somebody's text"))
 
     with pytest.raises(OutcomeUnknown, match="became version 3 where 2 was due: somebody else"):
-        put(world, sink)
+        put_new(world, sink)
 
     assert sink.current() == Serves(NEW.access_key_id)
     history = world.client.get_parameter_history(Name="/ci/bob", WithDecryption=True)
@@ -428,7 +424,7 @@ def test_a_parameter_without_a_key_is_empty(world: SsmWorld) -> None:
 
     assert sink.current() == Empty()
 
-    put(world, sink)
+    put_new(world, sink)
 
     assert sink.fetch() == NEW
 

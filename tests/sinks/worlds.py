@@ -14,6 +14,7 @@ from moto import mock_aws
 from moto.ssm import urls as ssm_urls
 
 from rotator.demo.moto_gaps_stores import FaithfulSsm
+from rotator.errors import AnswerError
 from rotator.formats import FORMATS, Format, JsonFormat
 from rotator.model import Credential, Secret, SinkSpec, User
 from rotator.sinks import Sink, SinkContext, SinkOptions, build, installed
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from rotator.model import Served
 
 __all__ = [
     "BOB",
@@ -38,8 +41,11 @@ __all__ = [
     "SsmWorld",
     "World",
     "credential",
+    "failure_of",
     "no_client",
     "parameter_store",
+    "put",
+    "put_new",
 ]
 
 REGION = "eu-north-1"
@@ -306,3 +312,23 @@ class FakeWorld:
     def requests(self) -> int:
         """How many puts arrived."""
         return len(self.backend.puts)
+
+
+def put(world: World, sink: Sink, what: Credential, replacing: Served | None = None) -> None:
+    """A put in the ordinary way: what was just seen is replaced, within a minute."""
+    seen = sink.current() if replacing is None else replacing
+    sink.put(what, replacing=seen, deadline=world.clock() + MINUTE)
+
+
+def put_new(world: World, sink: Sink, replacing: Served | None = None) -> None:
+    """The same with the key that all these worlds call the new one."""
+    put(world, sink, NEW, replacing)
+
+
+def failure_of(act: Callable[[], object]) -> AnswerError | None:
+    """What a request that changes something was answered, if it was not a plain yes."""
+    try:
+        act()
+    except AnswerError as exc:
+        return exc
+    return None
