@@ -294,8 +294,13 @@ def _refused(case: Case, place: PlaceState, *, take_over: bool) -> str | None:
         )
     if isinstance(place.reading, Absent) and not place.create:
         return f"{place.place} does not exist, and `create: false` forbids to make it"
-    what = None if take_over or place.answered_key is not None else _not_ours(case, place)
+    what = None if take_over or _is_ours(place) else _not_ours(case, place)
     return what and f"{place.place} {what}; `--take-over` has it overwritten"
+
+
+def _is_ours(place: PlaceState) -> bool:
+    """Whether we delivered there; of a write-only place a put that got no answer is enough."""
+    return place.answered_key is not None or (not place.readable and place.begun_key is not None)
 
 
 def _not_ours(case: Case, place: PlaceState) -> str | None:

@@ -14,7 +14,7 @@ import pytest
 from rotator.cli.clocks import clock
 from rotator.model import UserRef
 from rotator.reconcile import taking
-from rotator.store import open_store
+from rotator.store import UserRow, open_store
 
 if TYPE_CHECKING:
     from rotator.demo.aws import LocalAws
@@ -276,6 +276,88 @@ class TestBadKeys:
 
         assert answer.status == 1
         assert "there is no user 'alize'; did you mean 'alice'?" in answer.sentences
+
+
+class TestBadCalls:
+    """Who and where is looked at before any key is; each with its status and its sentence."""
+
+    def test_two_users_of_one_name(self, house: Program, aws: LocalAws) -> None:
+        """Of two accounts: the person says which."""
+        with open_store(f"sqlite:///{house.state}", clock=clock) as store:
+            for account, number in (("prod", ACCOUNT), ("test", "999999999999")):
+                store.note_users([UserRow(UserRef(number, "AIDATWIN"), account, "twin")])
+        answer = house("deliver", "twin", "--from", a_file(house, aws))
+
+        assert answer.status == 1
+        assert "'twin' may be prod/twin and test/twin; say which" in answer.sentences
+
+    def test_an_account_that_is_no_more(self, house: Program, aws: LocalAws) -> None:
+        """A user may be on record whose account nobody configures any more."""
+        with open_store(f"sqlite:///{house.state}", clock=clock) as store:
+            store.note_users([UserRow(UserRef("999999999999", "AIDAOLD"), "gone", "old")])
+        answer = house("deliver", "old", "--from", a_file(house, aws))
+
+        assert answer.status == 1
+        assert "this configuration has no account 'gone'" in answer.sentences
+
+    def test_no_store(self, program: Program, aws: LocalAws) -> None:
+        """None is made in passing."""
+        answer = program("deliver", "alice", "--from", "-")
+
+        assert answer.status == 2
+        assert "state init" in answer.sentences
+
+    def test_aws_is_away(
+        self, house: Program, aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What cannot be asked is no answer."""
+        house("run")
+        source = a_file(house, aws)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        answer = house("deliver", "alice", "--from", source)
+
+        assert answer.status == 1
+        assert "prod/alice: refused: account prod: could not" in answer.sentences
+        assert not (house.folder / "out" / "alice.json").exists()
+
+    def test_a_policy_without_sinks(self, house: Program, aws: LocalAws) -> None:
+        """There is no place to give it to."""
+        house.configure(
+            "  - {name: ci, users: {include: [{path: /ci/}]}, rotate_after: 50d}\n", defaults="{}"
+        )
+        answer = house("deliver", "alice", "--from", a_file(house, aws))
+
+        assert answer.status == 1
+        assert "policy ci names no sink that a key could be given to" in answer.sentences
+
+    def test_no_source(self, house: Program) -> None:
+        """A call that says nothing after `--from` is wrong."""
+        assert house("deliver", "alice", "--from", " ").status == 2
+
+    def test_a_person_who_says_no(
+        self, house: Program, aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On a terminal it is asked; nothing is read before the answer."""
+        terminal = io.StringIO("n\n")
+        terminal.isatty = lambda: True  # type: ignore[method-assign] # a terminal, as far as it is asked
+        monkeypatch.setattr(sys, "stdin", terminal)
+        answer = house("deliver", "alice", "--from", "/nowhere/at/all")
+
+        assert (answer.status, answer.out) == (1, "")
+        assert "Put the key from /nowhere/at/all to the places of prod/alice?" in answer.sentences
+        assert "Nothing was done." in answer.sentences
+
+    def test_as_a_document(self, house: Program, aws: LocalAws) -> None:
+        """Scripts get the outcome, done or refused, in the shape of every lever's."""
+        source = a_file(house, aws)
+        done = house.json("deliver", "alice", "--from", source)
+        refused = house.json("deliver", "alice", "--from", source, "--sink", "x")
+
+        assert list(done) == [
+            *("schema_version", "generated_at", "account", "user", "user_id", "order_id"),
+            *("outcome", "message"),
+        ]
+        assert (done["outcome"], refused["outcome"]) == ("done", "refused")
 
 
 class TestOrder:
