@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -77,7 +77,7 @@ class _Taken:
     """A source, and the credential of it that we sign with."""
 
     source: Source
-    credential: ReadOnlyCredentials
+    credential: ReadOnlyCredentials = field(repr=False)
     stamps: tuple[_Stamp, ...]
 
     @property

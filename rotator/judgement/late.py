@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.judgement.leaving import by_word, heir_is_dead, is_unused, is_waived, rule_of
+from rotator.judgement.ourselves import signed_by
 from rotator.judgement.presence import our_places, served, written_by_another
 from rotator.judgement.wording import moment, used
 from rotator.model import (
@@ -108,6 +109,12 @@ def _used_after_all(case: Case, rotation: Rotation) -> Reactivate | None:
     )
 
 
+def _in_use(case: Case, key: AccessKey) -> str:
+    """By whom a key is used, where that is us; else when it was used."""
+    who = signed_by(case, key.key_id)
+    return f"signs rotator's own calls ({who})" if who else f"was {used(key.last_use, case.now)}"
+
+
 def _not_unused(case: Case, rotation: Rotation) -> Close | None:
     """What was to go for want of use is used again before it was switched off: it stays."""
     leaver = case.key(rotation.leaving)
@@ -117,7 +124,7 @@ def _not_unused(case: Case, rotation: Rotation) -> Close | None:
         return None
     return Close(
         Reason.SUPERSEDED,
-        f"{leaver.key_id} was {used(leaver.last_use, case.now)}: it is not unused, and stays",
+        f"{leaver.key_id} {_in_use(case, leaver)}: it is not unused, and stays",
         outcome=Outcome.SUPERSEDED,
     )
 

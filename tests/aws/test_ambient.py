@@ -454,6 +454,19 @@ def test_an_account_that_cannot_be_asked_is_no_proof(world: World) -> None:
     assert key_of(accounts) == OWN_KEY
 
 
+def test_nothing_that_is_kept_shows_a_secret(world: World) -> None:
+    """Not in the text of an object, which an error might quote."""
+    world.write(OWN_KEY)
+    accounts = world.accounts()
+    entered = accounts.enter(DEFAULT)
+    current = world.ambient._current
+    assert current is not None
+
+    shown = repr([world.ambient, current, current.taken, current.following, accounts, entered])
+
+    assert OWN_SECRET not in shown
+
+
 # Right after a move
 
 

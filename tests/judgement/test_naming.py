@@ -368,7 +368,11 @@ def test_a_key_that_we_come_to_sign_with_is_not_unused() -> None:
     )
     action = judge(world)
 
-    assert bare(action) == Close(Reason.SUPERSEDED, "", outcome=Outcome.SUPERSEDED)
+    expected = (
+        f"{NEW} signs rotator's own calls (replica one on web-1, from environment variables): it"
+        " is not unused, and stays"
+    )
+    assert action == Close(Reason.SUPERSEDED, expected, outcome=Outcome.SUPERSEDED)
 
 
 def test_a_stop_of_the_policy_does_not_keep_what_a_person_named() -> None:
