@@ -102,6 +102,25 @@ def _is_early(call: dict[str, Any], key_id: str, proven_at: str) -> bool:
     return bool(is_proof and call["at"] < proven_at)
 
 
+def test_its_own_leaked_key_is_replaced_first(aws: LocalAws, tmp_path: Path) -> None:
+    """One command: a new key, rotator's own move to it, and only then the old one is dead."""
+    with House(tmp_path, aws, PROFILES) as house:
+        house.own = in_a_credentials_file(house)
+        first = own_key(aws)["access_key_id"]
+        house.start()
+        assert eventually(lambda: house.events("sweep.completed"), 30)
+
+        said = house.rotator("rotate", first, "--compromised", "--reason", "leaked", "--yes")
+        statuses = {it["access_key_id"]: it["status"] for it in aws.truth()[USER]["keys"]}
+        house.stop()
+
+    assert said.returncode == 0, said.stderr
+    assert statuses.pop(first, "Inactive") == "Inactive"
+    assert list(statuses.values()) == ["Active"]
+    told = house.events("credentials.moved", "key.deactivated", "account.failed", "user.failed")
+    assert [event["event"] for event in told] == ["credentials.moved", "key.deactivated"]
+
+
 def test_from_the_environment_it_stays(aws: LocalAws, tmp_path: Path) -> None:
     """The key is never switched off, and wherever a person looks it is said who uses it."""
     with House(tmp_path, aws) as house:
