@@ -50,6 +50,7 @@ def postgres() -> Iterator[Server]:
 
 
 _SLOW = (
+    "cli/test_lever_table.py",
     "cli/test_levers.py",
     "cli/test_looking.py",
     "cli/test_run.py",

@@ -81,6 +81,10 @@ class Entered:
         """How far AWS's clock was ahead of ours at the latest answer."""
         return self._connection.wire.skew
 
+    def account_of(self, key_id: str) -> str | None:
+        """The id of the account that a key belongs to, whichever it is; None: AWS does not say."""
+        return self._connection.account_of(key_id)
+
     def prove(self, credential: model.Credential) -> Identity:
         """Sign one call, once, with a key: who does AWS say that it is?
 
@@ -282,6 +286,17 @@ class _Connection:
             ReadError: AWS does not say.
         """
         return self.sts.read(lambda: _identity(self.sts.client), "ask AWS who we are")
+
+    def account_of(self, key_id: str) -> str | None:
+        """Whose account a key is of, by sts:GetAccessKeyInfo, which may be forbidden."""
+        client = self.sts.client
+        try:
+            return self.sts.read(
+                lambda: str(client.get_access_key_info(AccessKeyId=key_id)["Account"]),
+                f"ask which account access key {mask(key_id)} is of",
+            )
+        except ReadError:
+            return None
 
     def iam(self, identity: Identity) -> Iam:
         """IAM as this identity; the three clients are made once."""

@@ -172,6 +172,29 @@ class Iam:
         except ReadError as exc:
             return UseUnknown(str(exc))
 
+    def owner_of(self, key_id: str) -> str | None:
+        """The name of the user whose key it is; None where IAM does not say that it knows it.
+
+        AWS answers AccessDenied for a key that it does not know, as it does where asking is
+        forbidden.
+
+        Raises:
+            ReadError: no answer that says either.
+        """
+        client = self._reader.client
+
+        def request() -> str:
+            return str(client.get_access_key_last_used(AccessKeyId=key_id)["UserName"])
+
+        try:
+            return self._reader.read(request, f"ask whose access key {mask(key_id)} is")
+        except AccessDenied:
+            return None
+        except ReadError as exc:
+            if exc.code == GONE:
+                return None
+            raise
+
     def get_user(self, user_name: str | None) -> User | None:
         """A user by its present name, without groups and policies; None where there is none.
 

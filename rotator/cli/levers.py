@@ -19,18 +19,20 @@ from rotator.cli.subjects import key_subject, subject_of, user_subject
 from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError, Refused
 from rotator.events import Event
+from rotator.judgement.wording import span
 from rotator.model import DoorName, Order, Verb
 from rotator.reconcile import Planner, Sweeper
 from rotator.store import UserRow
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
     from rotator.model import AccessKey
     from rotator.reconcile import Equipment
-    from rotator.store import OrderRow, Store
+    from rotator.store import OrderRow, ReplicaRow, Store
 
 __all__ = ["make_known", "pull"]
 
@@ -160,7 +162,7 @@ class Errand:
         lives = self.equipment.store.replicas(clock() - 2 * timing.lease)
         if lives and (ended := self._await_end(PATIENCE)):
             return ended
-        self._obey()
+        self._obey(waits_for=_who_else(lives))
         return self._await_end(PATIENCE if self.is_left else timedelta(0))
 
     def _await_end(self, most: timedelta) -> OrderRow | None:
@@ -174,18 +176,22 @@ class Errand:
                 return None
             self.equipment.pause(LOOK_SECONDS)
 
-    def _obey(self) -> None:
-        """Visit the user now, in the name of whoever gave the order."""
+    def _obey(self, *, waits_for: str) -> None:
+        """Visit the user now, in the name of whoever gave the order.
+
+        `waits_for`: who is to do it where this machine cannot.
+        """
         configuration = self.equipment.configuration()
         account = configuration.account(self.subject.account)
         if account is None:
-            self.why = f"this configuration has no account {self.subject.account!r}"
+            lacks = f"this configuration has no account {self.subject.account!r}"
+            self.why = f"{waits_for}; {lacks}"
             return
         sweeper = Sweeper(self.equipment)
         try:
             self.equipment.accounts.enter(account)
         except ReadError as exc:
-            self.why = str(exc)
+            self.why = f"{waits_for}; from here, {exc}"
             return
         visits = sweeper.visit_now([(self.subject.ref, self.subject.account, self.subject.name)])
         deliver_the_rest(sweeper)
@@ -198,6 +204,13 @@ class Errand:
             self.why = "looking at the user failed; the log says why"
         else:
             self.why = visit.last.message
+
+
+def _who_else(lives: Sequence[ReplicaRow]) -> str:
+    if not lives:
+        return "it waits for a daemon, and none lives now"
+    names = ", ".join(sorted(row.replica_id for row in lives))
+    return f"it waits for the daemon ({names}), which has not taken it within {span(PATIENCE)}"
 
 
 def _message(store: Store, subject: Subject, verb: Verb, ended: OrderRow | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from rotator.cli.owners import owner_of
 from rotator.errors import ReadError, Refused
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Subject:
         return f"{self.account}/{self.name}"
 
 
-def subject_of(text: str, store: Store, planner: Planner | None) -> Subject:
+def subject_of(text: str, store: Store, planner: Planner) -> Subject:
     """A user by its name, or by a key of it, a deleted one included.
 
     A name goes before the last four characters of a key.
@@ -49,15 +50,13 @@ def subject_of(text: str, store: Store, planner: Planner | None) -> Subject:
     rows = store.find_key(text)
     if rows and (is_key or not _known(text, store)):
         return _by_key(text, rows, store)
-    if is_key:
-        raise Refused(
-            f"{text} is nobody's key, as far as rotator has looked: it learns a user's keys when"
-            " it first looks at the user. Name the user instead"
-        )
-    return user_subject(text, store, planner)
+    if not is_key:
+        return user_subject(text, store, planner)
+    owner = owner_of(text, planner.equipment.accounts, planner.accounts())
+    return Subject(owner.ref, owner.account, owner.name, text)
 
 
-def key_subject(text: str, store: Store, planner: Planner | None) -> Subject:
+def key_subject(text: str, store: Store, planner: Planner) -> Subject:
     """A key, and the user whose it is or was.
 
     Raises:
@@ -89,6 +88,11 @@ def user_subject(text: str, store: Store, planner: Planner | None) -> Subject:
         return found[0]
     if unasked:
         raise Refused(f"no user {text!r} is on record, and IAM could not be asked: {unasked[0]}")
+    rows = store.find_key(text)
+    if rows and (len(text) != _LAST_FOUR or len(rows) == 1):
+        raise Refused(
+            f"{text!r} is a key of {_by_key(text, rows, store)}, and a user is asked for: name it"
+        )
     raise Refused(f"there is no user {text!r}{_hint(text, store, listed)}")
 
 

@@ -14,7 +14,7 @@ from rotator.errors import AccessDenied, OutcomeUnknown, ReadError, Rejected
 from rotator.model import Account, Credential, Secret
 from tests.aws import loopback
 from tests.aws.conftest import DEFAULT, OWN_KEY, OWN_SECRET, real_time
-from tests.aws.loopback import ACCOUNT_ID, SECRET, error, identity, in_turn, plain
+from tests.aws.loopback import ACCOUNT_ID, SECRET, answer, error, identity, in_turn, plain
 from tests.aws.traces import assert_tells_no_secret
 
 if TYPE_CHECKING:
@@ -550,3 +550,13 @@ def test_a_proof_that_fails_is_asked_once(aws: Loopback, enter: Enter, reply: Re
 
     assert aws.arrived("GetCallerIdentity") == 1
     assert_tells_no_secret(caught.value)
+
+
+def test_which_account_a_key_is_of(aws: Loopback, enter: Enter) -> None:
+    """STS tells it of any key, of whichever account; where it may not be asked, nobody knows."""
+    entered = enter()
+    aws.replies["GetAccessKeyInfo"] = error(403, "AccessDenied")
+    denied = entered.account_of("AKIALEAKED0000000001")
+    aws.replies["GetAccessKeyInfo"] = answer("GetAccessKeyInfo", "<Account>999988887777</Account>")
+
+    assert (denied, entered.account_of("AKIALEAKED0000000001")) == (None, "999988887777")

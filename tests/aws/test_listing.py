@@ -429,3 +429,26 @@ def test_what_an_answer_lacks_is_said(aws: Loopback, iam: Iam) -> None:
 
     with pytest.raises(ReadError, match="the answer of AWS has no AccessKeyMetadata"):
         iam.list_keys("alice")
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        pytest.param(last_used(NOWHERE), "alice", id="its user is named"),
+        pytest.param(error(403, "AccessDenied"), None, id="forbidden, or a key not known"),
+        pytest.param(error(404, "NoSuchEntity"), None, id="no such key"),
+    ],
+)
+def test_whose_a_key_is(aws: Loopback, iam: Iam, reply: Reply, expected: str | None) -> None:
+    """IAM names the user along with the last use; it denies what it does not know."""
+    aws.replies["GetAccessKeyLastUsed"] = reply
+
+    assert iam.owner_of(KEY_ID) == expected
+
+
+def test_a_failure_says_nothing_about_whose_a_key_is(aws: Loopback, iam: Iam) -> None:
+    """An error is no answer."""
+    aws.replies["GetAccessKeyLastUsed"] = error(400, "Throttled")
+
+    with pytest.raises(ReadError, match=r"ask whose access key …0001 is"):
+        iam.owner_of(KEY_ID)

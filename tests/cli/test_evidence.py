@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rotator.cli.evidence import door_of, may_do, reading_of, release_of, whose
+from rotator.cli.evidence import approvals_of, door_of, may_do, reading_of, release_of, whose
 from rotator.cli.status import role_of
 from rotator.model import (
     Absent,
     AccessKey,
     Case,
+    DoorName,
     Empty,
     Hold,
     KeyStatus,
     Kind,
     Mode,
     NeverUsed,
+    Order,
     Place,
     PlaceState,
     Policy,
@@ -33,6 +35,7 @@ from rotator.model import (
     Title,
     Unreadable,
     User,
+    Verb,
     WrittenAt,
 )
 
@@ -59,6 +62,18 @@ CASE = Case(
     places=(PLACE,),
 )
 REPLACE = Rotation("r1", Kind.REPLACE, "ci", NOW - DAY, predecessor=OLD, successor=NEW)
+ASKING = replace(CASE.terms, approve=frozenset(DoorName))
+APPROVAL = Order(
+    7,
+    Verb.APPROVE,
+    NOW,
+    "kim",
+    reason="checked",
+    key_id=OLD,
+    action=DoorName.DEACTIVATE,
+    accepted_at=NOW,
+    open_since=NOW,
+)
 HOLD = Hold(Scope.USER, NOW, "ops")
 
 
@@ -134,24 +149,48 @@ def test_the_next_door_and_its_gates(case: Case, door: str, gates: list[str]) ->
 HISTORY, ROTATE = "rotator history prod/alice", "rotator rotate prod/alice"
 HOLD_IT, CLOSE = "rotator hold prod/alice --reason …", "rotator close prod/alice --reason …"
 ROLL_BACK = "rotator rollback prod/alice --reason …"
+LEAKED, LEAKED_NEW = (f"rotator rotate {key_id} --compromised" for key_id in (OLD, NEW))
+RETIRE = [f"rotator retire {key_id} --reason …" for key_id in (OLD, NEW)]
+APPROVE = "rotator approve prod/alice --action"
 UNNAMED = replace(PLACE, sink_id=None)
 
 
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        pytest.param(CASE, [HISTORY, HOLD_IT, ROTATE], id="idle"),
+        pytest.param(CASE, [HISTORY, HOLD_IT, ROTATE, LEAKED], id="idle"),
         pytest.param(
             replace(CASE, enforced=False),
-            [HISTORY, HOLD_IT, f"{ROTATE} --enforce"],
+            [HISTORY, HOLD_IT, f"{ROTATE} --enforce", LEAKED],
             id="observed",
         ),
-        pytest.param(replace(CASE, hold=HOLD), [HISTORY, "rotator release prod/alice"], id="held"),
         pytest.param(
-            replace(CASE, keys=(key(OLD), key(NEW))), [HISTORY, HOLD_IT], id="both slots taken"
+            replace(CASE, hold=HOLD), [HISTORY, "rotator release prod/alice", LEAKED], id="held"
         ),
         pytest.param(
-            replace(CASE, rotation=REPLACE), [HISTORY, HOLD_IT, ROLL_BACK, CLOSE], id="in grace"
+            replace(CASE, keys=(key(OLD), key(NEW))),
+            [HISTORY, HOLD_IT, *RETIRE, LEAKED, LEAKED_NEW],
+            id="both slots taken",
+        ),
+        pytest.param(
+            replace(CASE, rotation=REPLACE),
+            [HISTORY, HOLD_IT, ROLL_BACK, CLOSE, LEAKED],
+            id="in grace",
+        ),
+        pytest.param(
+            replace(CASE, rotation=REPLACE, policy=ASKING),
+            [HISTORY, HOLD_IT, ROLL_BACK, CLOSE, f"{APPROVE} deactivate", LEAKED],
+            id="in grace, and the policy asks for a person's word",
+        ),
+        pytest.param(
+            replace(CASE, policy=ASKING),
+            [HISTORY, HOLD_IT, ROTATE, f"{APPROVE} issue", LEAKED],
+            id="idle, and the policy asks for a person's word",
+        ),
+        pytest.param(
+            replace(CASE, policy=ASKING, enforced=False),
+            [HISTORY, HOLD_IT, f"{ROTATE} --enforce", LEAKED],
+            id="observed: nothing is approved that is not begun",
         ),
         pytest.param(
             replace(CASE, rotation=REPLACE, keys=()),
@@ -160,7 +199,7 @@ UNNAMED = replace(PLACE, sink_id=None)
         ),
         pytest.param(
             replace(CASE, places=(UNNAMED,), keys=(key(OLD), key(NEW))),
-            [HISTORY, HOLD_IT, CLOSE],
+            [HISTORY, HOLD_IT, *RETIRE, LEAKED, LEAKED_NEW, CLOSE],
             id="a place that no policy names",
         ),
     ],
@@ -168,6 +207,35 @@ UNNAMED = replace(PLACE, sink_id=None)
 def test_only_what_is_not_refused(case: Case, expected: list[str]) -> None:
     """What is proposed is what the user's state allows."""
     assert may_do(case) == expected
+
+
+@pytest.mark.parametrize(
+    ("open_since", "end"),
+    [
+        pytest.param(NOW, "it counts until 2026-11-25T12:00:00Z", id="its day runs"),
+        pytest.param(None, "it counts until 1 d after the other gates are open", id="not yet"),
+    ],
+)
+def test_who_approved_and_until_when(open_since: datetime | None, end: str) -> None:
+    """An approval is shown with its words, and at the gate that it opens."""
+    approval = replace(APPROVAL, open_since=open_since)
+    case = replace(CASE, rotation=REPLACE, policy=ASKING, orders=(approval,))
+    (shown,) = approvals_of(case)
+    gate = door_of(case)["gates"][-1]
+
+    said = f"approved by kim 2026-11-24T12:00:00Z (checked); {end}"
+    assert shown["message"] == f"deactivate of {OLD}: {said}"
+    assert (shown["by"], shown["until"]) == ("kim", open_since and open_since + DAY)
+    assert (gate["gate"], gate["open"], gate["message"]) == ("approval", True, said)
+
+
+def test_an_approval_that_has_lapsed_is_not_shown() -> None:
+    """What does not count any more is not told as if it did."""
+    lapsed = replace(APPROVAL, open_since=NOW - DAY, key_id=None, reason="")
+    case = replace(CASE, rotation=REPLACE, policy=ASKING, orders=(lapsed,))
+
+    assert approvals_of(case) == []
+    assert not door_of(case)["gates"][-1]["open"]
 
 
 @pytest.mark.parametrize(

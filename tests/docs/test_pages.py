@@ -50,7 +50,11 @@ def asked_of_aws() -> set[str]:
     methods |= set(re.findall(r'get_paginator\("(\w+)"\)', iam))
     entering = (ROOT / "rotator/aws/accounts.py").read_text()
     entering += (ROOT / "rotator/aws/signing.py").read_text()
-    tokens = set(re.findall(r"(?:sts|client)\.(assume_role|get_caller_identity)\(", entering))
+    tokens = set(
+        re.findall(
+            r"(?:sts|client)\.(assume_role|get_caller_identity|get_access_key_info)\(", entering
+        )
+    )
     sinks = "".join(path.read_text() for path in (ROOT / "rotator/sinks").glob("*.py"))
     return {
         *(f"iam:{_camel(name)}" for name in methods),
