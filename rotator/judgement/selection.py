@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rotator.model import Exclusion, Policy, Selection, Selector, User
 
-__all__ = ["is_enforced", "matches", "needs_groups", "select", "serves_account"]
+__all__ = ["described", "is_enforced", "matches", "needs_groups", "select", "serves_account"]
 
 
 def select(
@@ -60,6 +60,17 @@ def matches(selector: Selector, user: User) -> bool:
         and all(_tag_matches(user, name, glob) for name, glob in selector.tags.items())
         and (selector.group is None or selector.group in (user.groups or frozenset()))
     )
+
+
+def described(selector: Selector) -> str:
+    """A selector as a person wrote it."""
+    parts = [
+        *([f"name {selector.name}"] if selector.name else []),
+        *([f"path {selector.path}"] if selector.path else []),
+        *(f"tag {name}={value}" for name, value in selector.tags.items()),
+        *([f"group {selector.group}"] if selector.group else []),
+    ]
+    return ", ".join(parts)
 
 
 def is_enforced(policy: Policy, user: User) -> bool:

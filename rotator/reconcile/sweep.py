@@ -14,9 +14,10 @@ from uuid import uuid4
 import rotator
 from rotator.errors import STORE_AWAY, LeaseLost, ReadError, RotatorError, StoreError
 from rotator.events import Event
-from rotator.judgement.selection import serves_account
+from rotator.judgement.selection import described, serves_account
 from rotator.judgement.wording import span
 from rotator.model import Contested, Selected, Stop, User
+from rotator.reconcile.abreast import Room, visit_in_order
 from rotator.reconcile.cases import selection_of
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.visit import VisitResult, visit
@@ -24,9 +25,10 @@ from rotator.store import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
+    from concurrent.futures import Future
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Account, Policy, Selector, SigningKey, UserRef
+    from rotator.model import Account, Policy, SigningKey, UserRef
     from rotator.reconcile.equipment import Equipment
     from rotator.store import Standing
 
@@ -96,7 +98,8 @@ class Sweeper:
             users = [u for u in self._users(policy, roll) if only is None or u.ref == only]
             if only is None:
                 self._tell_doubts(policy, users, names)
-            visits = self._visit_all(entered, roll, users, sweep_id)
+            room = Room.of(self.equipment, policy, entered.account_id)
+            visits = self._visit_all(entered, roll, users, sweep_id, room)
             self._end(sweep_id, visits, names, begun_at)
         except StoreError as exc:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
@@ -131,7 +134,7 @@ class Sweeper:
         if entered is None or roll is None:
             return []
         users = [user_of(roll, ref, name) for ref, name in wanted]
-        return self._visit_all(entered, roll, users, None)
+        return self._visit_all(entered, roll, users, None, Room({}))
 
     def announce(self) -> None:
         """Say in the store that this process lives, with which configuration and keys.
@@ -230,7 +233,12 @@ class Sweeper:
         return candidates(self.equipment, policy, roll, self.equipment.store.users())
 
     def _visit_all(
-        self, entered: Entered, roll: Roll, users: Sequence[User], sweep_id: str | None
+        self,
+        entered: Entered,
+        roll: Roll,
+        users: Sequence[User],
+        sweep_id: str | None,
+        room: Room,
     ) -> list[VisitResult]:
         """Visit users side by side; whatever happens to one of them ends only its own visit.
 
@@ -238,13 +246,11 @@ class Sweeper:
             StoreError: nothing can be saved, so nothing more is begun.
         """
         with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="visit") as pool:
-            running = [pool.submit(self._visit, entered, roll, user, sweep_id) for user in users]
-            try:
-                return [future.result() for future in running]
-            except StoreError:
-                for future in running:
-                    future.cancel()
-                raise
+
+            def begin(user: User) -> Future[VisitResult]:
+                return pool.submit(self._visit, entered, roll, user, sweep_id)
+
+            return visit_in_order(begin, users, room, THREADS)
 
     def _visit(self, entered: Entered, roll: Roll, user: User, sweep_id: str | None) -> VisitResult:
         about = {
@@ -313,7 +319,7 @@ class Sweeper:
                 self._tell_once(
                     Event.EXCLUSION_EXPIRED,
                     names,
-                    exclusion=_described(exclusion.selector),
+                    exclusion=described(exclusion.selector),
                     expires_at=expires,
                     stated_reason=exclusion.reason,
                 )
@@ -323,17 +329,6 @@ class Sweeper:
         if told not in self._told:
             self._told.add(told)
             self.equipment.emit(event, **names, **fields)
-
-
-def _described(selector: Selector) -> str:
-    """A selector as a person wrote it."""
-    parts = [
-        *([f"name {selector.name}"] if selector.name else []),
-        *([f"path {selector.path}"] if selector.path else []),
-        *(f"tag {name}={value}" for name, value in selector.tags.items()),
-        *([f"group {selector.group}"] if selector.group else []),
-    ]
-    return ", ".join(parts)
 
 
 def candidates(
