@@ -297,7 +297,8 @@ _THE_WORLD = {
     Event.ACCOUNT_FAILED: Spec(
         ERROR,
         ("error", "code", "next_at", "failures", "exc_info"),
-        "An account cannot be entered or read. None of its users is touched; other accounts go on.",
+        "An account cannot be entered or read; told once for each cause, however often it is tried."
+        " None of its users is touched; other accounts go on.",
         "Check the role, its trust policy and external id, and the daemon's own credentials.",
     ),
     Event.ACCOUNT_RECOVERED: Spec(
