@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rotator.cli.build import equip, load_configuration
+from rotator.cli.calendar import calendar
 from rotator.cli.outcomes import FAILED, FINE, PENDING, WrongCall
 from rotator.cli.output import say, table, tell, tell_document
 from rotator.cli.quiet import outlets_of
+from rotator.cli.rows import action_row
 from rotator.cli.stores import reading
 from rotator.cli.subjects import nearest, user_subject
 from rotator.errors import ReadError
-from rotator.model import ActionName, Reason, Shut, Stop, Wait
+from rotator.model import ActionName, Reason, Stop, Wait
 from rotator.reconcile import Planner, accounts_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from rotator.cli.build import Settings
-    from rotator.model import Action, Configuration, Policy, UserRef
+    from rotator.model import Configuration, Policy, UserRef
     from rotator.reconcile import Examined
 
-__all__ = ["action_row", "plan", "policies_of", "row_of"]
+__all__ = ["plan", "policies_of", "row_of"]
 
 IDLE = frozenset({Reason.NOT_DUE, Reason.NO_KEY})
 """Waits of users for whom there is nothing to do: they are no rows unless they are asked for."""
@@ -38,6 +40,8 @@ def plan(settings: Settings, given: Namespace) -> int:
     with reading(configuration.state) as store:
         planner = Planner(equip(configuration, store, outlets_of(settings), actor="plan"))
         only = user_subject(given.user, store, planner).ref if given.user else None
+        if given.until is not None:
+            return calendar(settings, given, planner, policies, only)
         examined, errors = _examine(planner, policies, only)
     rows = [row_of(one) for one in examined if given.user or not _is_idle(one)]
     _print(settings, rows, errors, looked_at=len(examined))
@@ -95,19 +99,6 @@ def row_of(one: Examined) -> dict[str, Any]:
         "policy": one.case.policy.name if one.case.policy else None,
         **told,
         "at": one.case.now if _acts(told) else told["at"],
-    }
-
-
-def action_row(action: Action) -> dict[str, Any]:
-    """An action as answers show it; where a gate is shut, the action behind it."""
-    told = action.behind if isinstance(action, Shut) else action
-    return {
-        "action": told.name,
-        "access_key_id": told.harmed,
-        "reason": told.reason,
-        "message": action.message,
-        "at": action.until if isinstance(action, Wait | Shut) else None,
-        "gate": action.reason if isinstance(action, Shut) else None,
     }
 
 

@@ -39,6 +39,14 @@ A store is made only by `state init` or `daemon --init-state`. Without one, `dae
 the orders (`rotate`, `rollback`, `close`, `hold`, `release`) exit with 2; `plan`, `status`,
 `explain` and `history` go on as on the first day, and say so.
 
+`plan --until` plays the same judgement forward over all users together, and asks nobody and changes
+nothing. Each of its `actions` is a row of `plan` whose `at` is the moment at which it will be done,
+or, behind a gate or for a `stop` or a `wait`, at which it is first found to be in the way;
+`access_key_id` is null for a key that does not exist yet. `ages` says of each user the greatest age
+that an Active key reaches until then, and when that passes `max_age`; `summary` counts, and
+`assumed` says what is taken for granted. All places are read for it, those of users who are not due
+included. Where a limit is what is waited for, a row may be one sweep off.
+
 Orders are rows of the store, obeyed by whoever next looks after the user: the command waits for a
 running daemon, at most 10 seconds, and obeys itself where none does.
 """

@@ -11,8 +11,9 @@ from rotator.cli.idle import until_idle
 from rotator.cli.interrupts import interrupts
 from rotator.cli.outcomes import FAILED, FINE
 from rotator.cli.output import say, table, tell, tell_document
-from rotator.cli.plan import action_row, policies_of
+from rotator.cli.plan import policies_of
 from rotator.cli.quiet import outlets_of
+from rotator.cli.rows import action_row
 from rotator.cli.status import blocked_of, with_hold
 from rotator.cli.stores import opened
 from rotator.cli.subjects import user_subject

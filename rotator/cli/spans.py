@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from rotator.cli.clocks import clock
 
-__all__ = ["past", "span", "to_come"]
+__all__ = ["ahead", "past", "span", "to_come"]
 
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -20,6 +20,7 @@ _UNITS = {
 }
 _SPAN = re.compile(r"([0-9]+)(ms|s|m|h|d|w)")
 _SPAN_MAX = timedelta(days=36_525)
+_AHEAD_MAX = timedelta(days=3_653)
 
 
 def span(text: str) -> timedelta:
@@ -47,6 +48,18 @@ def to_come(text: str) -> datetime:
     moment = now + span(text[1:]) if text.startswith("+") else _moment(text, "+4h")
     if moment <= now:
         raise ArgumentTypeError(f"{text!r} is over already")
+    return moment
+
+
+def ahead(text: str) -> datetime:
+    """How far to look: a length of time from now, like `90d`, or a moment; within ten years."""
+    now = clock()
+    by_length = _SPAN.fullmatch(text.strip()) is not None
+    moment = now + span(text) if by_length else _moment(text, "90d")
+    if moment <= now:
+        raise ArgumentTypeError(f"{text!r} is over already")
+    if moment > now + _AHEAD_MAX:
+        raise ArgumentTypeError(f"{text!r} is more than ten years ahead: nobody can tell")
     return moment
 
 

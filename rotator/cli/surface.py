@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rotator.cli.spans import past, span, to_come
+from rotator.cli.spans import ahead, past, span, to_come
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,11 +165,17 @@ COMMANDS = (
     ),
     Command(
         "plan",
-        "What a sweep would do now, user by user. Nothing is changed.",
+        "What a sweep would do now, user by user; or what will be done until a day. Nothing is changed.",
         (
             _POLICY,
             _ONE_USER,
-            Option(("--exit-code",), "exit with 3 where at least one row would act now"),
+            Option(("--exit-code",), "exit with 3 where at least one row would act"),
+            Option(
+                ("--until",),
+                "the calendar: what will be done to whom and when, if nothing else changes, and how old keys get; a length of time from now like 90d, or a moment like 2026-12-24T08:00Z, within ten years",
+                "WHEN",
+                type=ahead,
+            ),
         ),
     ),
     Command("validate", "Check the configuration's files, and nothing else."),

@@ -23,7 +23,7 @@ from rotator.daemon.schedules import first_run, trigger_of
 from rotator.daemon.tries import Tries
 from rotator.errors import ConfigError, StoreError, StoreUnavailable
 from rotator.events import Event
-from rotator.reconcile import Sweeper, accounts_of
+from rotator.reconcile import Sweeper, accounts_of, last_sweeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,18 +211,11 @@ class Daemon:
     def _last_swept(self, policy: Policy) -> datetime | None:
         """When the account of a policy that has waited longest was swept; None: one never was."""
         assert self._sweeper is not None
-        store = self._sweeper.equipment.store
         try:
-            ids = {row.user.account: row.user.ref.account_id for row in store.users()}
-            last = [
-                store.last_sweep(policy.name, ids[account.name]) if account.name in ids else None
-                for account in accounts_of(self._sweeper.equipment, policy)
-            ]
+            return last_sweeps(self._sweeper.equipment, [policy])[policy.name]
         except StoreError as exc:
             self._store_failed(exc)
             return None
-        begun = [row.begun_at for row in last if row is not None]
-        return min(begun) if begun and len(begun) == len(last) else None
 
     # Turning
 

@@ -4,6 +4,7 @@ from rotator.reconcile.equipment import Equipment
 from rotator.reconcile.hands import Hands
 from rotator.reconcile.planning import Examined, Planner
 from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.scenes import last_sweeps, scene_of
 from rotator.reconcile.sweep import Sweeper, SweepResult, accounts_of
 from rotator.reconcile.taking import Brought, take
 from rotator.reconcile.visit import VisitResult, visit
@@ -20,6 +21,8 @@ __all__ = [
     "Sweeper",
     "VisitResult",
     "accounts_of",
+    "last_sweeps",
+    "scene_of",
     "take",
     "visit",
 ]

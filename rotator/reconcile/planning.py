@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.judgement.judge import judge
-from rotator.reconcile.cases import recalled
+from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
+from rotator.reconcile.looks import look
 from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.sweep import candidates, user_of
 from rotator.reconcile.visit import observe_user
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.aws.accounts import Entered
     from rotator.model import Account, Action, Case, Policy, User, UserRef
     from rotator.reconcile.equipment import Equipment
+    from rotator.reconcile.looks import Look
 
 __all__ = ["Examined", "Planner"]
 
@@ -71,6 +75,29 @@ class Planner:
         with OpenPlaces(equipment, entered, None, user) as places:
             _, case = observe_user(equipment, entered, roll, user, known, places)
         return Examined(case.user, case, judge(case))
+
+    def survey(
+        self,
+        entered: Entered,
+        roll: Roll,
+        user: User,
+        at: datetime,
+        seen: Look | None = None,
+    ) -> tuple[Look, Case]:
+        """Look at one user with all of its places, whether they matter now or not.
+
+        The places are those of the policy that selects the user at `at`, which may be to come;
+        `seen` is a look at the user's keys that was had already.
+        """
+        equipment = self.equipment
+        known = recalled(equipment, user.ref)
+        if seen is None:
+            seen = look(equipment, entered, roll, user, known)
+        selection = selection_of(equipment, seen.user, at)
+        policy = policy_of(equipment.configuration(), selection, known)
+        with OpenPlaces(equipment, entered, policy, seen.user) as places:
+            read = places.read(seen, check=known.rotation is None, keep=lambda: None)
+            return seen, assemble(equipment, places, known, read, selection)
 
     def user(self, roll: Roll, ref: UserRef, name: str) -> User:
         """A user under its present name."""

@@ -11,12 +11,12 @@ from rotator.store.journal import settled
 from rotator.store.schema import journal, rotations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
-__all__ = ["counts", "recent_failures"]
+__all__ = ["counts", "recent_failures", "spent"]
 
 APART = (Title.ORPHAN, Title.UNDELIVERED)
 """Titles whose requests are not counted: they clear up after ourselves."""
@@ -30,19 +30,35 @@ def counts(
     """How many requests went through each door since then; rejected ones are not counted."""
     rows = connection.execute(
         select(journal.c.step, func.count().label("requests"))
-        .where(
-            journal.c.policy == policy,
-            journal.c.account_id == account_id,
-            journal.c.outcome == JournalOutcome.INTENT,
-            journal.c.at >= since,
-            journal.c.step.in_([Step(door.value) for door in DoorName]),
-            or_(journal.c.title.is_(None), journal.c.title.not_in(APART)),
-            ~settled(journal.c.seq, (JournalOutcome.REJECTED,)),
-        )
+        .where(*_went_through(policy, account_id, since))
         .group_by(journal.c.step)
     )
     found = {row.step: int(row.requests) for row in rows}
     return {door: found.get(Step(door.value), 0) for door in DoorName}
+
+
+def spent(
+    connection: Connection, *, policy: str, account_id: str, since: datetime
+) -> Mapping[DoorName, Sequence[datetime]]:
+    """When the requests that `counts` counts went through each door, oldest first."""
+    rows = connection.execute(
+        select(journal.c.step, journal.c.at)
+        .where(*_went_through(policy, account_id, since))
+        .order_by(journal.c.at)
+    ).all()
+    return {door: [row.at for row in rows if row.step == door.value] for door in DoorName}
+
+
+def _went_through(policy: str, account_id: str, since: datetime) -> list[ColumnElement[bool]]:
+    return [
+        journal.c.policy == policy,
+        journal.c.account_id == account_id,
+        journal.c.outcome == JournalOutcome.INTENT,
+        journal.c.at >= since,
+        journal.c.step.in_([Step(door.value) for door in DoorName]),
+        or_(journal.c.title.is_(None), journal.c.title.not_in(APART)),
+        ~settled(journal.c.seq, (JournalOutcome.REJECTED,)),
+    ]
 
 
 def recent_failures(

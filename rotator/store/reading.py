@@ -16,7 +16,7 @@ from rotator.store.rows import Known, Standing
 from rotator.store.schema import journal, keys, orders, places, rotations, users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement, Connection, Row, Table
@@ -85,6 +85,13 @@ class Readings(Part):
         """See `limits.counts`."""
         with self._database.reading() as connection:
             return limits.counts(connection, policy=policy, account_id=account_id, since=since)
+
+    def spent(
+        self, policy: str, account_id: str, since: datetime
+    ) -> Mapping[DoorName, Sequence[datetime]]:
+        """See `limits.spent`."""
+        with self._database.reading() as connection:
+            return limits.spent(connection, policy=policy, account_id=account_id, since=since)
 
     def recent_failures(self, policy: str, account_id: str, since: datetime) -> int:
         """See `limits.recent_failures`."""
