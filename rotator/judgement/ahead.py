@@ -18,17 +18,18 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
-from rotator.judgement.foreseen import after, at_moment, in_use_at_first, in_use_later
+from rotator.judgement.foreseen import after
+from rotator.judgement.habits import at_moment, in_use_at_first, in_use_later
 from rotator.judgement.judge import judge
 from rotator.judgement.outlook import Calendar, Foreseen, Greatest
 from rotator.judgement.selection import is_enforced, select
 from rotator.judgement.turns import (
-    WAITS_FOR_PEOPLE,
     has_moments,
     is_swept,
     last_sweep,
     next_sweep,
     next_turn,
+    waits_for_people,
 )
 from rotator.judgement.wording import moment
 from rotator.model import (
@@ -279,7 +280,7 @@ class _Play:
         again = next_turn(case, action, rhythm, line.in_use, self._selections)
         stuck = _is_stuck(action, len(line.waits))
         lasts = stuck or (again is None and action.reason not in _IDLE)
-        if lasts or isinstance(action, Stop) or _waits_for_people(action):
+        if lasts or isinstance(action, Stop) or waits_for_people(action):
             self._tell(line, line.waits[0])
         elif isinstance(action, Shut):
             line.shut = line.shut or row
@@ -380,13 +381,6 @@ def _is_shown(action: Action, before: Sequence[Action]) -> bool:
         isinstance(action, Record) and isinstance(action.fact, PlaceReached | Delivered)
     )
     return not (bookkeeping and any(isinstance(one, Issue | Deliver) for one in before))
-
-
-def _waits_for_people(action: Wait | Shut | Stop) -> bool:
-    if not isinstance(action, Shut):
-        return False
-    held = action.reason is Reason.HOLD and action.until is None
-    return held or action.reason in WAITS_FOR_PEOPLE
 
 
 def _is_stuck(action: Wait | Shut | Stop, repeats: int) -> bool:

@@ -1,9 +1,7 @@
 """What an action would come to: the case of a user after it, if all goes as it usually does.
 
 The effects are those that `reconcile` records, without the requests: each is answered at once, and
-nothing fails. What consumers do is an assumption, and it stands here alone: they read the new key
-from the moment of its delivery on, they use it as they used the old one, and nobody uses the old
-one any more.
+nothing fails.
 """
 
 from __future__ import annotations
@@ -12,11 +10,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
+from rotator.judgement.approvals import approval_for
+from rotator.judgement.doors import door_of
 from rotator.judgement.judge import ended
 from rotator.judgement.leaving import TITLES
 from rotator.judgement.presence import our_places
 from rotator.model import (
     AccessKey,
+    Approved,
     Close,
     Deactivate,
     Delete,
@@ -44,107 +45,24 @@ from rotator.model import (
     Step,
     SwitchedOff,
     SwitchedOn,
-    UsedAt,
     WrittenAt,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
 
-    from rotator.model import Action, Case, DoorName, PlaceState, Reason
+    from rotator.model import Action, Case, PlaceState, Reason
 
-__all__ = ["after", "at_moment", "in_use_at_first", "in_use_later"]
+__all__ = ["after"]
 
 _BROKEN_OFF = frozenset({Outcome.NO_EFFECT, Outcome.ORPHAN, Outcome.UNDELIVERED})
 
 
-def in_use_at_first(case: Case) -> frozenset[str]:
-    """The keys that go on being used: those in use now, and the heir of one that was.
-
-    A key that leaves, and whose successor is delivered, is not used any more, unless somebody is
-    seen to use it all the same.
-    """
-    found = {key.key_id for key in case.active if _is_in_use(case, key)}
-    rotation = case.rotation
-    if rotation is None or (rotation.delivered_at is None and rotation.kind is not Kind.LEAVE):
-        return frozenset(found)
-    leaver = case.key(rotation.leaving)
-    if rotation.successor and (leaver is None or _is_in_use(case, leaver)):
-        found.add(rotation.successor)
-    if leaver is not None and _is_used_all_the_same(case, leaver):
-        return frozenset(found)
-    return frozenset(found - {rotation.leaving})
-
-
-def _is_used_all_the_same(case: Case, leaver: AccessKey) -> bool:
-    """Whether it was used lately, and longer after its successor came than IAM's lag explains."""
-    replaced_at = case.open.delivered_at or case.open.titled_at or case.open.begun_at
-    return (
-        isinstance(leaver.last_use, UsedAt)
-        and leaver.last_use.at > replaced_at + case.timing.last_used_lag
-        and leaver.last_use.at + case.timing.orphan_age > case.now
-    )
-
-
-def in_use_later(case: Case, action: Action, in_use: frozenset[str]) -> frozenset[str]:
-    """The keys that go on being used after an action, whose case was `case`."""
-    rotation = case.rotation
-    if isinstance(action, Record) and isinstance(action.fact, Delivered) and rotation is not None:
-        return _handed_on(rotation, in_use)
-    if isinstance(action, Deactivate | Delete | Leave):
-        return in_use - {action.key_id}
-    return in_use
-
-
-def _handed_on(rotation: Rotation, in_use: frozenset[str]) -> frozenset[str]:
-    """The successor is used as its predecessor was; a first key is used."""
-    heir = {rotation.successor} - {None}
-    if rotation.leaving is None or rotation.leaving in in_use:
-        return (in_use - {rotation.leaving}) | frozenset(filter(None, heir))
-    return in_use
-
-
-def _is_in_use(case: Case, key: AccessKey) -> bool:
-    """Whether it was used within `unused_after`."""
-    if not isinstance(key.last_use, UsedAt) or case.policy is None:
-        return isinstance(key.last_use, UsedAt)
-    return key.last_use.at + case.policy.unused_after > case.now
-
-
-def at_moment(
-    case: Case, now: datetime, in_use: frozenset[str], counts: Mapping[DoorName, int]
-) -> Case:
-    """The same case seen later: nothing has changed but the time, and the use of what is in use."""
-    keys = tuple(
-        replace(
-            key,
-            last_use=_used_now(key, now) if key.key_id in in_use else key.last_use,
-            last_seen_at=now if key.is_listed else key.last_seen_at,
-        )
-        for key in case.keys
-    )
-    hold = case.hold
-    return replace(
-        case,
-        now=now,
-        listed_at=case.listed_at and now,
-        users_listed_at=case.users_listed_at and now,
-        keys=keys,
-        contradicted=frozenset() if now > case.now else case.contradicted,
-        counts=counts,
-        hold=None if hold is not None and hold.until is not None and hold.until <= now else hold,
-    )
-
-
-def _used_now(key: AccessKey, now: datetime) -> UsedAt:
-    if isinstance(key.last_use, UsedAt):
-        return replace(key.last_use, at=now)
-    return UsedAt(now)
-
-
 def after(case: Case, action: Action, new_key: str) -> Case:
     """The case after an action that is carried out now; `new_key` is the id of a key it makes."""
+    if isinstance(action, Issue | Deactivate | Delete):
+        case = _spending(case, action)
     match action:
         case Issue():
             return _issued(case, action, new_key)
@@ -266,12 +184,16 @@ def _is_written(place: PlaceState) -> bool:
 
 
 def _put(case: Case, action: Deliver) -> Case:
-    successor = case.open.successor
+    """The places have the successor, or the key that a person's order is about."""
+    successor = case.rotation.successor if case.rotation else None
+    key_id = action.key_id or successor
     places = tuple(
-        _holding(place, successor, case.now) if place.place in action.places else place
+        _holding(place, key_id, case.now) if place.place in action.places else place
         for place in case.places
     )
     case = _answered(_answered(case, Step.PROVE), Step.DELIVER)
+    if case.rotation is None or key_id != successor:
+        return replace(case, places=places)
     proven_at = case.open.proven_at or case.now
     own_use_at = case.open.own_use_at or case.now
     return _facts(
@@ -394,8 +316,10 @@ def _obeyed(case: Case, action: Obey) -> Case:
 def _recorded(case: Case, action: Record) -> Case:
     fact = action.fact
     match fact:
-        case PlaceReached(place):
-            return _reached(case, place)
+        case Approved():
+            return _approved(case, fact)
+        case PlaceReached(place, key_id):
+            return _reached(case, place, key_id or case.open.successor)
         case Delivered():
             return _facts(replace(case, secret_at_hand=False), delivered_at=case.now)
         case SwitchedOff():
@@ -412,10 +336,29 @@ def _recorded(case: Case, action: Record) -> Case:
             assert_never(fact)
 
 
-def _reached(case: Case, place: object) -> Case:
-    successor = case.open.successor
+def _approved(case: Case, fact: Approved) -> Case:
+    orders = (
+        replace(
+            order,
+            accepted_at=order.accepted_at or case.now,
+            open_since=order.open_since or (case.now if fact.is_open else None),
+        )
+        if order.order_id == fact.order_id
+        else order
+        for order in case.orders
+    )
+    return replace(case, orders=tuple(orders))
+
+
+def _spending(case: Case, action: Issue | Deactivate | Delete) -> Case:
+    """An approval is spent by the step that it opened a door for."""
+    spent = approval_for(case, door_of(action))
+    return case if spent is None else _without_order(case, spent.order_id)
+
+
+def _reached(case: Case, place: object, key_id: str | None) -> Case:
     places = (
-        replace(one, claimed=True, answered_key=successor, delivered_at=case.now, failures=None)
+        replace(one, claimed=True, answered_key=key_id, delivered_at=case.now, failures=None)
         if one.place == place and one in our_places(case)
         else one
         for one in case.places

@@ -5,25 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from rotator.model import Contested, KeyStatus, Reason, Selected, Stop, UsedAt
+from rotator.model import Contested, KeyStatus, Reason, Selected, Shut, Stop, UsedAt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from rotator.model import AccessKey, Case, Selection, Shut, Wait
+    from rotator.model import AccessKey, Case, Selection, Wait
 
 __all__ = [
-    "WAITS_FOR_PEOPLE",
     "Rhythm",
     "has_moments",
     "is_swept",
     "last_sweep",
     "next_sweep",
     "next_turn",
+    "waits_for_people",
 ]
 
-WAITS_FOR_PEOPLE = frozenset({Reason.OBSERVE, Reason.AGREED, Reason.APPROVAL})
+_FOR_PEOPLE = frozenset({Reason.OBSERVE, Reason.AGREED, Reason.APPROVAL})
 """Gates that no passing of time opens."""
 
 _BLINK = timedelta(microseconds=1)
@@ -138,3 +138,11 @@ def _changes_of(case: Case, key: AccessKey, *, is_in_use: bool) -> Iterator[date
         last = key.last_use.at if isinstance(key.last_use, UsedAt) else key.created_at
         yield last + policy.unused_after
         yield key.first_seen_at + policy.unused_after
+
+
+def waits_for_people(action: Wait | Shut | Stop) -> bool:
+    """Whether only a person opens the gate that is shut."""
+    if not isinstance(action, Shut):
+        return False
+    held = action.reason is Reason.HOLD and action.until is None
+    return held or action.reason in _FOR_PEOPLE

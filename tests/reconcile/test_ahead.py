@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DONE = {ActionName.ISSUE, ActionName.DEACTIVATE, ActionName.REACTIVATE, ActionName.DELETE}
 HORIZON = 90 * DAY
-WORLDS = 4
+WORLDS = 3
 
 GAP = 26 * HOUR
 """No schedule of these worlds has a longer gap, but over a weekend; that is met by both alike."""
@@ -61,16 +61,23 @@ def done(world: World, since: int) -> dict[str, list[tuple[str, datetime, str | 
 
 
 def apart(
-    told: list[tuple[str, datetime, str | None]], seen: list[tuple[str, datetime, str | None]]
+    world: World,
+    told: list[tuple[str, datetime, str | None]],
+    seen: list[tuple[str, datetime, str | None]],
 ) -> str | None:
     """How what was told and what was seen of one user differ; None: in nothing that matters.
 
-    A step may come one sweep earlier or later than was told, since a visit takes its time.
+    A step may come one sweep earlier or later than was told, since a visit takes its time; where
+    that is just before a freeze, it comes after it instead.
     """
     if [step for step, _, _ in told] != [step for step, _, _ in seen]:
         return f"told {told}, seen {seen}"
     for (step, told_at, told_key), (_, seen_at, seen_key) in zip(told, seen, strict=True):
-        if abs(told_at - seen_at) > GAP or told_key not in {None, seen_key}:
+        early, late = sorted((told_at, seen_at))
+        frozen = any(
+            early <= one.starts_at and one.until <= late for one in world.configuration.freezes
+        )
+        if (late - early > GAP and not frozen) or told_key not in {None, seen_key}:
             return f"{step} {told_key} was told for {told_at}, and was {seen_key} at {seen_at}"
     return None
 
@@ -110,7 +117,9 @@ def test_what_is_foreseen_is_what_is_done(
         daemon.live(until)
 
         told, seen = foreseen(calendar), done(world, since)
-        differences = {name: apart(told.get(name, []), seen.get(name, [])) for name in told | seen}
+        differences = {
+            name: apart(world, told.get(name, []), seen.get(name, [])) for name in told | seen
+        }
         assert {n: d for n, d in differences.items() if d} == {}, f"world {seed}"
         assert blocked(world).items() <= stopped(calendar).items(), f"world {seed}"
         for one in calendar.greatest:
