@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.cli.output import moment
 from rotator.judgement import doors
 from rotator.judgement.approvals import LIFE, approval_for, has_lapsed, lapses_at
+from rotator.judgement.delivering import is_owed
 from rotator.judgement.handing import hand
 from rotator.judgement.leaving import rule_of
 from rotator.judgement.wording import span
@@ -167,7 +168,7 @@ def may_do(case: Case) -> list[str]:
         lines += [f"rotator retire {key.key_id} --reason …" for key in case.listed]
     lines += _approvable(case)
     lines += [f"rotator rotate {key.key_id} --compromised" for key in case.active]
-    if isinstance(_given(case), Deliver):
+    if not is_owed(case) and isinstance(_given(case), Deliver):
         lines.append(f"rotator deliver {user}")
     if rotation is None and any(place.claimed and place.sink_id is None for place in case.places):
         lines.append(f"rotator close {user} --reason …")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from rotator.model import Case, Order, PlaceState
 
-__all__ = ["Refusal", "give", "hand", "why_not_taken"]
+__all__ = ["Refusal", "give", "hand", "has_it", "losing", "why_not_taken"]
 
 _TEMPORARY = "ASIA"
 """How the ids of keys begin that belong to a session of a role (IAM User Guide, identifiers)."""
@@ -99,7 +99,7 @@ def give(
     if ready:
         return Deliver(
             Reason.REQUESTED,
-            f"{key_id} is put to {_listed(ready)}{_losing(case, ready)}",
+            f"{key_id} is put to {_listed(ready)}{losing(case, ready)}",
             places=tuple(place.place for place in ready),
             key_id=key_id,
         )
@@ -351,7 +351,7 @@ def _can_be_read_back(case: Case, key_id: str) -> bool:
     return any(place.readable and served(place) == key_id for place in our_places(case))
 
 
-def _losing(case: Case, places: list[PlaceState]) -> str:
+def losing(case: Case, places: Iterable[PlaceState]) -> str:
     """What readers of these places have now and will have no more, as the end of a sentence."""
     lost = []
     for place in places:
@@ -359,9 +359,9 @@ def _losing(case: Case, places: list[PlaceState]) -> str:
             case Serves(key_id):
                 key = case.key(key_id)
                 state = key.status.value if key is not None and key.is_listed else "no key now"
-                lost.append(f"{place.place} serves {key_id} ({state}) until then")
+                lost.append(f"{place.place} served {key_id} ({state}) until then")
             case Stranger(why):
-                lost.append(f"what {place.place} holds is overwritten ({why})")
+                lost.append(f"{place.place} held something else until then ({why})")
             case _:
                 pass
     return f"; {listing(lost)}" if lost else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rotator.errors import ReadError, Rejected
-from rotator.model import NameProblem, PlaceState, Verb
+from rotator.model import NameProblem, PlaceState, Serves, Verb
 from rotator.sinks import SinkContext
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Place, Policy, Rotation, SinkSpec, User
+    from rotator.model import Place, Policy, Rotation, Served, SinkSpec, User, UserRef
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.looks import Look
     from rotator.sinks import Sink
@@ -122,7 +122,7 @@ def place_states(
     recorded = {row.place: _recorded(row, known.rotation, at_work=at_work) for row in known.places}
     states = [
         replace(
-            recorded.pop(place) if place in recorded else _unclaimed(equipment, place, seen.user),
+            recorded.pop(place) if place in recorded else _unclaimed(equipment, place, seen),
             readable=sink.readable,
             sink_id=spec.id,
             reading=seen.readings.get(place),
@@ -134,10 +134,23 @@ def place_states(
     return (*states, *recorded.values())
 
 
-def _unclaimed(equipment: Equipment, place: Place, user: User) -> PlaceState:
-    owner = equipment.store.owner_of(place)
-    taken_by = owner.user_id if owner and owner != user.ref else None
+def _unclaimed(equipment: Equipment, place: Place, seen: Look) -> PlaceState:
+    """A place that is not on record as this user's; it may be another's, claimed or not."""
+    owner = equipment.store.owner_of(place) or _reader(equipment, seen.readings.get(place))
+    taken_by = owner.user_id if owner and owner != seen.user.ref else None
     return PlaceState(place, readable=True, owner=taken_by)
+
+
+def _reader(equipment: Equipment, reading: Served | None) -> UserRef | None:
+    """The user whose key a place serves, as far as keys are known; nobody who is gone."""
+    if not isinstance(reading, Serves):
+        return None
+    for row in equipment.store.find_key(reading.key_id):
+        user = equipment.store.know(row.ref).user
+        is_there = user is not None and user.missing_since is None
+        if row.key.key_id == reading.key_id and row.gone_at is None and is_there:
+            return row.ref
+    return None
 
 
 def _recorded(row: PlaceRow, rotation: Rotation | None, *, at_work: bool) -> PlaceState:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rotator.errors import Refused
 from rotator.events import Event
-from rotator.judgement.handing import Refusal, give, has_it, why_not_taken
+from rotator.judgement.handing import Refusal, give, has_it, losing, why_not_taken
 from rotator.judgement.judge import judge
 from rotator.model import Deliver, JournalOutcome, Reason, Step, Verb, Wait
 from rotator.reconcile.effects.deliver import put
@@ -125,7 +125,9 @@ def _read_places(journey: Visit) -> None:
 def _given(journey: Visit, brought: Brought) -> str:
     """Judge, prove, then put to one place after the other, judging anew after each round."""
     written: list[str] = []
-    _next(journey, brought, written)
+    first = _next(journey, brought, written)
+    chosen = set(first.places) if first else set()
+    lost = losing(journey.case, (p for p in journey.case.places if p.place in chosen))
     _prove(journey, brought)
     while (todo := _next(journey, brought, written)) is not None:
         for place in todo.places:
@@ -141,7 +143,7 @@ def _given(journey: Visit, brought: Brought) -> str:
                 raise Refused(_broken_off(journey, brought, str(place), written))
             written.append(str(place))
         recall(journey)
-    return has_it(journey.case, brought.key_id, brought.sink_id)
+    return has_it(journey.case, brought.key_id, brought.sink_id) + lost
 
 
 def _next(journey: Visit, brought: Brought, written: list[str]) -> Deliver | None:

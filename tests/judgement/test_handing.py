@@ -417,13 +417,13 @@ def test_an_answer_that_was_lost_is_observed() -> None:
         ),
         pytest.param(
             idle(SERVED, a_place("b", Serves(NEW), answered_key=NEW), former=frozenset({NEW})),
-            (f"{OLD} is put to file:b; file:b serves {NEW} (no key now) until then",),
+            (f"{OLD} is put to file:b; file:b served {NEW} (no key now) until then",),
             id="what readers lose",
         ),
         pytest.param(
             idle(SERVED, replace(STRANGE, answered_key=NEW)),
-            ("what file:b holds is overwritten (no JSON)",),
-            id="what is overwritten",
+            ("file:b held something else until then (no JSON)",),
+            id="what was overwritten",
         ),
         pytest.param(
             idle(SERVED, hold=a_hold()), ("nothing was rotated; the user stays held",), id="held"

@@ -388,3 +388,49 @@ def test_a_stranger_stops_a_rotation_until_a_person_says_so(world: World) -> Non
     assert ended(world, done)[0] == "done"
     world.live(user)
     assert len(world.listed(user)) == 1
+
+
+def test_a_place_that_serves_another_users_key_is_not_taken(world: World) -> None:
+    """Nobody claimed it, and its readers would have bob's rights from then on: for no word."""
+    shared = replace(sink_spec("memory", "shared"), id="shared")
+    alice = world.aws.add_user("alice")
+    theirs = world.aws.add_key(alice, age=DAY)
+    world.visit(alice)
+    world.reconfigure(policy(sinks=(READABLE, shared), rotate_after=60 * DAY))
+    bob = world.aws.add_user("bob")
+    world.backend.write("shared", theirs)
+    mine = world.aws.add_key(bob, age=DAY)
+
+    assert bring(world, bob, mine, take_over=True) is None
+    assert "memory:shared belongs to user AIDAALICE" in world.failures[-1]
+    world.aws.delete_user(alice)
+    world.monitor.given_up.add(OLD)
+    world.go(HOUR)
+    world.visit(bob)
+    assert bring(world, bob, mine, take_over=True) is not None, world.failures
+
+
+def test_what_readers_had_before_is_said(world: World) -> None:
+    """A place that served the user's other key serves the one that was brought."""
+    user, credential = a_user(world)
+    other = world.aws.add_key(user, age=DAY)
+    world.backend.write("m/bob", other)
+
+    message = bring(world, user, credential)
+
+    assert message is not None
+    assert message.endswith(
+        f"nothing was rotated; memory:m/bob served {other.access_key_id} (Active) until then"
+    )
+
+
+def test_nothing_is_brought_in_doubt(world: World) -> None:
+    """Where IAM does not list the user's keys nothing is known, and nothing written."""
+    user, credential = a_user(world)
+    world.visit(user)
+    world.aws.skew = timedelta(minutes=5)
+
+    assert bring(world, user, credential) is None
+    assert "Nothing was written; try again later" in world.failures[-1]
+    assert world.backend.puts == []
+    world.aws.skew = timedelta(0)
