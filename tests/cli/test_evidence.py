@@ -153,6 +153,10 @@ LEAKED, LEAKED_NEW = (f"rotator rotate {key_id} --compromised" for key_id in (OL
 RETIRE = [f"rotator retire {key_id} --reason …" for key_id in (OLD, NEW)]
 APPROVE = "rotator approve prod/alice --action"
 UNNAMED = replace(PLACE, sink_id=None)
+TWO_PLACES = (
+    replace(PLACE, reading=Serves(OLD)),
+    replace(PLACE, place=Place("file", "/b"), sink_id="b", reading=Empty()),
+)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +195,11 @@ UNNAMED = replace(PLACE, sink_id=None)
             replace(CASE, policy=ASKING, enforced=False),
             [HISTORY, HOLD_IT, f"{ROTATE} --enforce", LEAKED],
             id="observed: nothing is approved that is not begun",
+        ),
+        pytest.param(
+            replace(CASE, places=TWO_PLACES),
+            [HISTORY, HOLD_IT, ROTATE, LEAKED, "rotator deliver prod/alice"],
+            id="a place lacks what another serves",
         ),
         pytest.param(
             replace(CASE, rotation=REPLACE, keys=()),
