@@ -144,7 +144,8 @@ class Accounts:
         }
         self._locks = {account.name: threading.Lock() for account in accounts}
         self._doors: dict[str, _Door] = {}
-        self._ids: dict[str, str] = {}
+        self._ids = {a.name: a.role_arn.split(":")[4] for a in accounts if a.role_arn}
+        self._without_role = [account for account in accounts if not account.role_arn]
 
     def enter(self, account: model.Account) -> Entered:
         """Ask AWS who we are in a configured account; to be called at each sweep.
@@ -235,6 +236,10 @@ class Accounts:
                 " use a role or an IAM user"
             )
         self._ids[account.name] = identity.account_id
+        for other in self._without_role:
+            # That of a role is in its ARN; this one only AWS tells, and before anything is done.
+            if other.name not in self._ids:
+                self._ids[other.name] = self._door(other).connection.identify().account_id
         for name, account_id in tuple(self._ids.items()):
             if name != account.name and account_id == identity.account_id:
                 raise ReadError(

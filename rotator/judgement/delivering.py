@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rotator.judgement.beginning import contact_of
 from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.presence import has, may_have, our_places, served
-from rotator.judgement.stops import standing_stop
+from rotator.judgement.stops import place_stop, standing_stop
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
     Close,
@@ -21,6 +21,7 @@ from rotator.model import (
     Step,
     Stop,
     Title,
+    Unreadable,
     UsedAt,
     Wait,
 )
@@ -197,23 +198,21 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
     assert key_id is not None
     if case.open.issued_at is None:
         return _heir_out_of_reach(case, key_id)
-    place = next((p for p in our_places(case) if may_have(p, key_id, case)), None)
-    if place is not None:
-        unnamed = standing_stop(case) if place.sink_id is None else None
-        return unnamed or Wait(
+    holders = [place for place in our_places(case) if may_have(place, key_id, case)]
+    changed = next((p for p in holders if p.delivered_at is not None and _shows_another(p)), None)
+    if changed is not None:
+        return _changed_since(case, changed)
+    if holders:
+        unnamed = any(place.sink_id is None for place in holders)
+        return (standing_stop(case) if unnamed else None) or Wait(
             Reason.SINK,
-            f"{key_id} is issued, its secret is in no readable place, and {place.place} may have"
-            " it: nothing is undone until that can be read",
+            f"{key_id} is issued, its secret is in no readable place, and {holders[0].place} may"
+            " have it: nothing is undone until that can be read",
             case.now + case.timing.settle,
         )
     place = next((p for p in our_places(case) if p.delivered_at is not None), None)
     if place is not None:
-        return Stop(
-            Reason.SINK_CONFLICT,
-            f"{place.place} got {key_id} and was changed by somebody since, and its secret is"
-            f" nowhere else. Whoever has it may bring it: `rotator deliver {case.user} --from …`."
-            f" Else end this rotation with `rotator close {case.user} --reason …`",
-        )
+        return _changed_since(case, place)
     dead = heir_is_dead(case)
     why = "is not Active any more" if dead else "lost its secret with the process that issued it"
     return Name(
@@ -323,17 +322,42 @@ def _obstacle(case: Case, place: PlaceState) -> Stop | Wait | None:
                 f" ({place.failures.why}); tried again in {span(until - case.now)}",
                 until,
             )
-    if not place.readable and not _readable_has_it(case):
-        return Wait(
-            Reason.SINK,
-            f"{place.place} is write-only: a readable place gets the key first",
-            case.now + case.timing.retry_min,
-        )
+    if not place.readable and (obstacle := _not_readable_first(case, place)):
+        return obstacle
     return contact_of(case, place)
 
 
-def _readable_has_it(case: Case) -> bool:
+def _not_readable_first(case: Case, place: PlaceState) -> Stop | Wait | None:
+    """A write-only place is written once a readable one has the key; what keeps that from being.
+
+    One that got the key and lost it again, or that no policy names, gets it from nobody but a
+    person; waiting for it would never end.
+    """
     successor = case.open.successor
     assert successor is not None
-    readable = [place for place in our_places(case) if place.readable]
-    return any(has(place, successor) for place in readable)
+    readable = [one for one in our_places(case) if one.readable]
+    if any(has(one, successor) for one in readable):
+        return None
+    changed = next((p for p in readable if p.delivered_at is not None and _shows_another(p)), None)
+    if changed is not None and not any(p.readable for p in lacking(case)):
+        return _changed_since(case, changed)
+    return (place_stop(case) if any(p.sink_id is None for p in readable) else None) or Wait(
+        Reason.SINK,
+        f"{place.place} is write-only: a readable place gets the key first",
+        case.now + case.timing.retry_min,
+    )
+
+
+def _shows_another(place: PlaceState) -> bool:
+    """Whether a readable place that got the successor is read to hold something else."""
+    return place.readable and not isinstance(place.reading, Unreadable | None)
+
+
+def _changed_since(case: Case, place: PlaceState) -> Stop:
+    return Stop(
+        Reason.SINK_CONFLICT,
+        f"{place.place} got {case.open.successor} and was changed by somebody since, and its secret"
+        " is in no other place that can be read. Whoever has it may bring it:"
+        f" `rotator deliver {case.user} --from …`. Else put the value back that it had, or end this"
+        f" rotation with `rotator close {case.user} --reason …`",
+    )

@@ -69,6 +69,8 @@ def look(
     """
     at = equipment.clock()
     seen = Look(user=user, at=at, users_listed_at=roll.listed_at)
+    if entered.account_id != user.account_id:
+        return seen.with_doubt(_elsewhere(entered, user, at + _retry(equipment)))
     try:
         listed = entered.iam.list_keys(user.name)
         keep()
@@ -81,6 +83,20 @@ def look(
     except ReadError as exc:
         seen = _doubting(seen, str(exc))
     return _with_skew(equipment, entered, seen)
+
+
+def _retry(equipment: Equipment) -> timedelta:
+    return equipment.configuration().timing.retry_max
+
+
+def _elsewhere(entered: Entered, user: User, until: datetime) -> Doubt:
+    """The name leads to another account by now: nothing of this user is to reach that one."""
+    return Doubt(
+        Reason.AWS_UNAVAILABLE,
+        f"the configured account {entered.name} is {entered.account_id} now, and {user} is of"
+        f" {user.account_id}: nothing is done until its account is configured again",
+        until,
+    )
 
 
 def _listed(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rotator.judgement.judge import judge
+from rotator.reconcile.candidates import candidates, user_of
 from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
 from rotator.reconcile.looks import look
 from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.rolls import Roll, Rolls
-from rotator.reconcile.sweep import candidates, user_of
 from rotator.reconcile.visit import observe_user
 
 if TYPE_CHECKING:

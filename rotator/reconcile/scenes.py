@@ -10,7 +10,7 @@ from rotator.errors import ReadError
 from rotator.judgement.outlook import Scene
 from rotator.judgement.selection import select
 from rotator.model import Contested, Selected
-from rotator.reconcile.sweep import accounts_of, candidates
+from rotator.reconcile.candidates import accounts_of, candidates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

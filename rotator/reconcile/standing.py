@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -19,11 +19,12 @@ from rotator.store import UserRow
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.model import Action, Case, Order
+    from rotator.model import Action, Case, Order, UserRef
+    from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
-__all__ = ["keep_standing", "standing_of"]
+__all__ = ["keep_standing", "note_unreachable", "standing_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,26 @@ def standing_of(case: Case, action: Action, before: UserRow | None) -> UserRow:
     )
 
 
+def note_unreachable(equipment: Equipment, ref: UserRef, why: str) -> None:
+    """Record that a user could not be looked at, since its account cannot be entered now.
+
+    Raises:
+        StoreError: it could not be saved.
+    """
+    known = equipment.store.know(ref).user
+    if known is None or known.message == why:
+        return
+    timing = equipment.configuration().timing
+    lease = equipment.store.acquire(ref, holder=equipment.holder, length=timing.lease)
+    if lease is None:
+        return
+    try:
+        with equipment.store.change(lease, mends=True) as change:
+            change.note_user(replace(known, reason=Reason.AWS_UNAVAILABLE, message=why))
+    finally:
+        equipment.store.release(lease)
+
+
 def _block(case: Case, action: Action) -> _Block | None:
     """A hold stands, or a stop: whatever the phase."""
     if case.hold is not None:
@@ -119,13 +140,18 @@ def _next_at(case: Case, action: Action) -> datetime | None:
     moments += [_lapse(case, order) for order in case.approvals]
     until = min(filter(None, moments), default=None)
     if until is None:
-        return None
+        return None if _is_swept(case) else case.now + case.timing.retry_max
     return max(until, case.now + case.timing.retry_min / 60)
 
 
 def _lapse(case: Case, order: Order) -> datetime | None:
     """When an approval is to be looked at again: it may lapse then."""
     return case.now + LIFE if order in newly_open(case) else lapses_at(order)
+
+
+def _is_swept(case: Case) -> bool:
+    """Whether a sweep is sure to look at the user: there may be none where no policy selects it."""
+    return case.rotation is None or isinstance(case.selection, Selected)
 
 
 def _tell_rescheduled(journey: Visit, before: UserRow | None, row: UserRow) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -14,12 +14,13 @@ from uuid import uuid4
 import rotator
 from rotator.errors import STORE_AWAY, LeaseLost, ReadError, RotatorError, StoreError
 from rotator.events import Event
-from rotator.judgement.selection import described, serves_account
+from rotator.judgement.selection import described
 from rotator.judgement.wording import span
-from rotator.model import Contested, Selected, Stop, User
+from rotator.model import Stop, User
 from rotator.reconcile.abreast import Room, visit_in_order
-from rotator.reconcile.cases import selection_of
+from rotator.reconcile.candidates import accounts_of, candidates, user_of
 from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.standing import note_unreachable
 from rotator.reconcile.visit import VisitResult, visit
 from rotator.store import Counts
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from rotator.aws.accounts import Entered
     from rotator.model import Account, Policy, SigningKey, UserRef
     from rotator.reconcile.equipment import Equipment
-    from rotator.store import Standing
 
 __all__ = ["SweepResult", "Sweeper", "accounts_of", "candidates", "user_of"]
 
@@ -38,7 +38,6 @@ THREADS = 8
 """Users of one account that are visited at the same time."""
 
 DAY = timedelta(days=1)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +72,7 @@ class Sweeper:
     away: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     rolls: Rolls = field(init=False)
     _announced: tuple[tuple[SigningKey, ...], datetime] | None = None
+    _ids: dict[str, str] = field(default_factory=dict)
     _told: set[tuple[Event, str, str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -115,7 +115,9 @@ class Sweeper:
         """
         by_account: dict[str, list[tuple[UserRef, str]]] = {}
         for ref, account_name, name in refs:
-            by_account.setdefault(account_name, []).append((ref, name))
+            account = self._account_of(ref, account_name)
+            if account is not None:
+                by_account.setdefault(account.name, []).append((ref, name))
         with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="account") as pool:
             running = [
                 pool.submit(self._visit_some, account_name, wanted)
@@ -123,15 +125,32 @@ class Sweeper:
             ]
             return [result for future in running for result in future.result()]
 
+    def _account_of(self, ref: UserRef, name: str) -> Account | None:
+        """The configured account of a user: by the name it had, else by the id that it is.
+
+        None where it is not configured any more, or away.
+        """
+        configuration = self.equipment.configuration()
+        account = configuration.account(name)
+        if account is not None:
+            return account
+        for other in configuration.accounts:
+            if other.name not in self._ids:
+                self._enter(other)
+        named = (a for a in configuration.accounts if self._ids.get(a.name) == ref.account_id)
+        return next(named, None)
+
     def _visit_some(
         self, account_name: str, wanted: Sequence[tuple[UserRef, str]]
     ) -> list[VisitResult]:
-        """Visit some users of one account; none where it is not configured any more, or away."""
+        """Visit some users of one account; where that is away, it is said of each of them."""
         account = self.equipment.configuration().account(account_name)
         if account is None:
             return []
-        entered, roll, _ = self._enter(account)
+        entered, roll, error = self._enter(account)
         if entered is None or roll is None:
+            for ref, _ in wanted:
+                note_unreachable(self.equipment, ref, error or "its account cannot be entered")
             return []
         users = [user_of(roll, ref, name) for ref, name in wanted]
         return self._visit_all(entered, roll, users, None, Room({}))
@@ -201,6 +220,7 @@ class Sweeper:
         """Enter an account and list its users; what fails is told, and ends this account alone."""
         try:
             entered = self.equipment.accounts.enter(account)
+            self._ids[account.name] = entered.account_id
             self._announce_in_time()
             roll = self.rolls.of(entered)
         except ReadError as exc:
@@ -329,65 +349,3 @@ class Sweeper:
         if told not in self._told:
             self._told.add(told)
             self.equipment.emit(event, **names, **fields)
-
-
-def candidates(
-    equipment: Equipment, policy: Policy, roll: Roll, standings: Sequence[Standing]
-) -> list[User]:
-    """Whom a sweep of a policy looks at: selected, contested, or left open; oldest keys first.
-
-    Whoever is not listed any more is looked at as long as a place is on record as theirs.
-    """
-    now = equipment.clock()
-    found = {
-        user.ref: user
-        for user in roll.users.values()
-        if _concerns(policy, selection_of(equipment, user, now))
-    }
-    oldest: dict[UserRef, datetime] = {}
-    for standing in standings:
-        ref = standing.user.ref
-        if ref.account_id != roll.account_id:
-            continue
-        if _left_open(equipment, policy, standing):
-            found.setdefault(ref, user_of(roll, ref, standing.user.name))
-        ages = [row.key.created_at for row in standing.keys if row.key.is_active]
-        oldest[ref] = min(ages, default=LONG_AGO)
-    return sorted(found.values(), key=lambda user: (oldest.get(user.ref, LONG_AGO), user.name))
-
-
-def _left_open(equipment: Equipment, policy: Policy, standing: Standing) -> bool:
-    """Whether a rotation is open that is this policy's, or of a policy that is no more.
-
-    Or, with none open, whether somebody who is gone still has places.
-    """
-    if standing.rotation is None:
-        return standing.user.missing_since is not None and bool(standing.places)
-    begun_by = standing.rotation.policy
-    return begun_by == policy.name or equipment.configuration().policy(begun_by) is None
-
-
-def _concerns(policy: Policy, selection: object) -> bool:
-    match selection:
-        case Selected(name):
-            return name == policy.name
-        case Contested(names):
-            return policy.name in names
-        case _:
-            return False
-
-
-def user_of(roll: Roll, ref: UserRef, name: str) -> User:
-    """The user under its present name; one that is not listed any more, as it was known."""
-    return roll.user(ref) or User(
-        account=roll.account, account_id=ref.account_id, user_id=ref.user_id, name=name
-    )
-
-
-def accounts_of(equipment: Equipment, policy: Policy) -> list[Account]:
-    """The configured accounts that a policy concerns."""
-    configuration = equipment.configuration()
-    names = [account.name for account in configuration.accounts]
-    return [
-        account for account in configuration.accounts if serves_account(policy, account.name, names)
-    ]

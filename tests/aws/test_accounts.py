@@ -126,13 +126,24 @@ def test_two_names_of_one_account_are_both_refused(
     """Leases and limits belong to the account, so two names would work against each other."""
     one, two = Account("one"), Account("two")
     accounts = accounts_of(one, two)
-    accounts.enter(one)
 
-    for account in (two, one):
+    for account in (one, two, one):
         with pytest.raises(ReadError, match=f"are both account {ACCOUNT_ID}") as caught:
             accounts.enter(account)
         assert "one" in str(caught.value)
         assert "two" in str(caught.value)
+
+
+def test_a_role_of_the_account_of_the_environment_is_refused_before_anything_is_done(
+    aws: Loopback, accounts_of: Callable[..., Accounts]
+) -> None:
+    """Whichever of the two is entered first."""
+    role = Account("role", role_arn=f"arn:aws:iam::{ACCOUNT_ID}:role/rotator")
+
+    for first in (role, Account("default")):
+        accounts = accounts_of(role, Account("default"))
+        with pytest.raises(ReadError, match=f"are both account {ACCOUNT_ID}"):
+            accounts.enter(first)
 
 
 def test_a_name_that_now_means_another_account_is_no_conflict(
@@ -142,7 +153,7 @@ def test_a_name_that_now_means_another_account_is_no_conflict(
     one, two = Account("one"), Account("two")
     accounts = accounts_of(one, two)
     other = identity("arn:aws:iam::444455556666:user/a")
-    aws.replies["GetCallerIdentity"] = in_turn(identity(), other, other, identity())
+    aws.replies["GetCallerIdentity"] = in_turn(identity(), other, other, other, identity())
     accounts.enter(one)
     accounts.enter(two)
 

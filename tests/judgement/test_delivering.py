@@ -136,8 +136,13 @@ HALF = got(after=MINUTE)
         ),
         pytest.param(
             waiting(unwritten(), replace(HALF, reading=Serves(OLD)), secret_at_hand=True),
-            Wait(Reason.SINK, "", NOW + TIMING.retry_min),
-            id="nor while it was put back to the old key",
+            Stop(Reason.SINK_CONFLICT, ""),
+            id="nor where that was put back to the old key: a person must say which it is",
+        ),
+        pytest.param(
+            waiting(unwritten(), replace(HALF, reading=None, sink_id=None, claimed=True)),
+            Stop(Reason.POLICY_UNCLEAR, ""),
+            id="nor where no policy names that any more",
         ),
         pytest.param(
             waiting(unwritten(), HALF, secret_at_hand=False),
@@ -282,6 +287,22 @@ UNDELIVERED = Name(Reason.UNDELIVERED, "", key_id=NEW, title=Title.UNDELIVERED)
             ),
             Stop(Reason.POLICY_UNCLEAR, ""),
             id="a put was begun at a place that no policy names any more, and nobody can read",
+        ),
+        pytest.param(
+            delivering(
+                secret_at_hand=False,
+                places=(
+                    unwritten(begun_key=NEW),
+                    unread(a_place("b", begun_key=NEW, sink_id=None)),
+                ),
+            ),
+            Stop(Reason.POLICY_UNCLEAR, ""),
+            id="nor is that hidden by a place before it that may have it too",
+        ),
+        pytest.param(
+            delivering(secret_at_hand=False, places=(got(reading=Stranger("of another format")),)),
+            Stop(Reason.SINK_CONFLICT, ""),
+            id="a place got it, and holds something that cannot be parsed now",
         ),
         pytest.param(grace(), None, id="every place has it"),
     ],

@@ -270,8 +270,8 @@ DESIGN = {
     "a place may have the undelivered key": (
         "delivering",
         "lost_secret",
-        "key_id)\n    place = next((p for p in our_places(case) if may_have(p, key_id, case)),",
-        "key_id)\n    place = next((p for p in ()),",
+        "place for place in our_places(case) if may_have(place, key_id, case)]",
+        "place for place in ()]",
     ),
     "a delivered key is called undelivered": (
         "delivering",

@@ -82,6 +82,8 @@ class FakeAws:
         bugs: names of users who cannot be looked at for a mistake of ours.
         impostor: the UserId that STS says each key belongs to; empty: its own.
         quota: how many keys a user may have.
+        ids: the account behind each configured name; `ACCOUNT_ID` where none is given.
+        refused: names of accounts whose role cannot be assumed now.
         executed: what our calls changed: step, key id and when, in order.
         calls: every call by name, in order.
     """
@@ -100,15 +102,17 @@ class FakeAws:
     impostor: str = ""
     quota: int = KEYS_MAX
     skew: timedelta = timedelta(0)
+    ids: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     executed: list[tuple[str, str, datetime]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     # What people do
 
-    def add_user(self, name: str, *, user_id: str = "") -> User:
+    def add_user(self, name: str, *, user_id: str = "", account_id: str = ACCOUNT_ID) -> User:
         """Somebody makes a user."""
         user_id = user_id or f"AIDA{name.upper()}"
-        user = User("prod", ACCOUNT_ID, user_id, name, arn=f"arn:aws:iam::{ACCOUNT_ID}:user/{name}")
+        user = User("prod", account_id, user_id, name, arn=f"arn:aws:iam::{account_id}:user/{name}")
         self.users[user_id] = user
         return user
 
@@ -159,9 +163,10 @@ class FakeAws:
         mine = [key for key in self.keys.values() if key.user_id == user_id and key.status]
         return sorted(mine, key=lambda key: key.created_at)
 
-    def named(self, name: str) -> User | None:
-        """The user of this name."""
-        return next((user for user in self.users.values() if user.name == name), None)
+    def in_account(self, account: str, account_id: str) -> list[User]:
+        """The users of an account, as whoever calls it by this name sees them."""
+        mine = [user for user in self.users.values() if user.account_id == account_id]
+        return [replace(user, account=account) for user in mine]
 
     def secrets(self) -> list[str]:
         """Every secret that there ever was."""
@@ -173,6 +178,8 @@ class FakeIam:
     """IAM as `rotator.aws.iam.Iam` shows it."""
 
     aws: FakeAws
+    account: str = "prod"
+    account_id: str = ACCOUNT_ID
 
     def turn(self) -> None:
         """Nobody has to wait."""
@@ -211,7 +218,7 @@ class FakeIam:
         self._read("ListAccessKeys")
         if user_name in self.aws.bugs:
             raise ZeroDivisionError
-        user = self.aws.named(user_name or "")
+        user = self._named(user_name)
         if user is None:
             raise ReadError(f"no user {user_name}", code="NoSuchEntity")
         moment = self.aws.clock() - self.aws.list_lag
@@ -231,14 +238,18 @@ class FakeIam:
 
     def get_user(self, user_name: str | None) -> User | None:
         self._read("GetUser")
-        return self.aws.named(user_name or "")
+        return self._named(user_name)
 
     def users(self, *, groups: bool, tags: bool) -> tuple[User, ...]:
         self._read("GetAccountAuthorizationDetails")
-        return tuple(self.aws.users.values())
+        return tuple(self.aws.in_account(self.account, self.account_id))
+
+    def _named(self, name: str | None) -> User | None:
+        users = self.aws.in_account(self.account, self.account_id)
+        return next((user for user in users if user.name == name), None)
 
     def _user(self, name: str | None) -> User:
-        user = self.aws.named(name or "")
+        user = self._named(name)
         if user is None:
             raise Rejected(f"no user {name}", code="NoSuchEntity")
         return user
@@ -269,9 +280,9 @@ class FakeEntered:
     iam: FakeIam
     name: str = "prod"
     account_id: str = ACCOUNT_ID
+    caller_arn: str = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/rotator/rotator"
     partition: str = "aws"
     region: str = "eu-north-1"
-    caller_arn: str = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/rotator/rotator"
 
     def skew(self) -> timedelta | None:
         return self.aws.skew
@@ -295,23 +306,32 @@ class FakeEntered:
 
 @dataclass
 class FakeAccounts:
-    """Enters the one account there is.
+    """Enters accounts by their names, and refuses two names of one id as the real ones do.
 
     `signs_with` are the keys of users that sign the calls of this process.
     """
 
     aws: FakeAws
     signs_with: tuple[SigningKey, ...] = ()
+    names: Callable[[], list[str]] = list
 
     def enter(self, account: Account) -> Entered:
         if self.aws.unreadable:
             raise ReadError(self.aws.unreadable, code="ServiceUnavailable")
-        return cast("Entered", FakeEntered(self.aws, FakeIam(self.aws)))
+        if account.name in self.aws.refused:
+            raise ReadError(f"account {account.name}: no such role", code="AccessDenied")
+        account_id = self.aws.ids.get(account.name, ACCOUNT_ID)
+        ids = [self.aws.ids.get(name, ACCOUNT_ID) for name in self.names()]
+        if ids.count(account_id) > 1:
+            raise ReadError(f"two names are both account {account_id}")
+        iam = FakeIam(self.aws, account.name, account_id)
+        caller = f"arn:aws:sts::{account_id}:assumed-role/rotator/rotator"
+        return cast("Entered", FakeEntered(self.aws, iam, account.name, account_id, caller))
 
     def signing(self) -> tuple[SigningKey, ...]:
         return self.signs_with
 
     @classmethod
-    def over(cls, aws: FakeAws) -> Accounts:
-        """What equipment holds."""
-        return cast("Accounts", cls(aws))
+    def over(cls, aws: FakeAws, names: Callable[[], list[str]] = list) -> Accounts:
+        """What equipment holds; `names` are those of the configured accounts."""
+        return cast("Accounts", cls(aws, names=names))

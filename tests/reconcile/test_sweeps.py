@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.errors import StoreUnavailable
-from rotator.model import Exclusion, Issue, Limits, Reason, Selector, Wait
-from rotator.reconcile import Planner, accounts_of
+from rotator.model import Account, Exclusion, Issue, Limits, Reason, Selector, Wait
+from rotator.reconcile import Planner, Sweeper, accounts_of
 from tests.reconcile.faults import Fault
 from tests.reconcile.world import DAY, HOUR, World, policy
+from tests.sinks.fakes import Fault as Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,6 +150,72 @@ def test_an_account_that_is_configured_no_more_is_left_alone(world: World) -> No
     world.reconfigure(*world.configuration.policies, accounts=())
 
     assert world.sweeper.visit_now([(user.ref, "prod", "bob")]) == []
+
+
+def test_an_account_of_another_name_is_known_by_its_id(world: World) -> None:
+    """A user's next moment is kept whatever the account is called meanwhile."""
+    user = world.add_user()
+    sweep(world)
+    renamed = (Account("stage"), Account("production"))
+    world.aws.ids["stage"] = "999988887777"
+    world.reconfigure(*world.configuration.policies, accounts=renamed)
+    world.sweeper = Sweeper(world.equipment)
+
+    (result,) = world.sweeper.visit_now([(user.ref, "prod", "bob")])
+
+    assert result.user.account == "production"
+
+
+def test_nothing_of_a_user_reaches_an_account_that_took_the_name(world: World) -> None:
+    """The secret is at hand, and yet it is not delivered through another account's door."""
+    user = world.add_user()
+    world.backend.fail("m/bob", Refusal.REJECTED)
+    sweep(world)
+    puts = list(world.backend.puts)
+    world.aws.ids["prod"] = "999988887777"
+    world.sweeper = Sweeper(world.equipment)
+    world.go(DAY)
+
+    (result,) = world.sweeper.visit_now([(user.ref, "prod", "bob")])
+
+    assert isinstance(result.last, Wait)
+    assert result.last.reason is Reason.AWS_UNAVAILABLE
+    assert "999988887777" in result.last.message
+    assert world.backend.puts == puts
+
+
+def test_of_each_user_of_an_account_that_cannot_be_entered_it_is_said(world: World) -> None:
+    """Once, beside what is known of it else; and with the next look it is over."""
+    user = world.add_user()
+    sweep(world)
+    world.aws.unreadable = "no such role"
+
+    for _ in range(2):
+        assert world.sweeper.visit_now([(user.ref, "prod", "bob")]) == []
+
+    row = world.row(user)
+    assert row is not None
+    assert (row.reason, row.message) == (Reason.AWS_UNAVAILABLE, "no such role")
+    assert row.phase.value == "grace"
+
+    world.aws.unreadable = ""
+    world.sweeper.visit_now([(user.ref, "prod", "bob")])
+    row = world.row(user)
+    assert row is not None
+    assert row.reason is Reason.GRACE
+
+
+def test_an_open_rotation_that_no_policy_selects_is_looked_at_all_the_same(world: World) -> None:
+    """No sweep may be left that would: what stops it is seen to stand, and to end."""
+    user = world.add_user()
+    sweep(world)
+    world.reconfigure()
+    world.sweeper.visit_now([(user.ref, "prod", "bob")])
+
+    row = world.row(user)
+    assert row is not None
+    assert row.blocked_reason is Reason.POLICY_UNCLEAR
+    assert row.next_at == world.clock() + world.configuration.timing.retry_max
 
 
 def test_a_plan_changes_nothing_and_is_what_a_sweep_does(world: World) -> None:
