@@ -139,6 +139,13 @@ class Server:
         """Run statements on a database while its triggers and foreign keys look away."""
         return self.sql("SET session_replication_role = replica", *statements, database=_name(url))
 
+    def copy(self, url: str, to: str) -> None:
+        """Dump a database and restore it into another, empty one, as operators do."""
+        how = ("-h", str(self.socket), "-U", "postgres")
+        dump = str(self.folder / "data" / "dump.sql")
+        self.run("pg_dump", *how, "-f", dump, _name(url))
+        self.run("psql", *how, "-q", "-v", "ON_ERROR_STOP=1", "-f", dump, _name(to))
+
     def drop(self, url: str) -> None:
         """Take a database away, whoever is still connected to it."""
         self.sql(f"DROP DATABASE IF EXISTS {_name(url)} WITH (FORCE)")
@@ -186,6 +193,11 @@ class Server:
     def kill(self) -> None:
         """SIGKILL to the server itself: what it had committed is there when it starts again."""
         self.end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop it under the hands of its clients, and start it again."""
+        self.end()
+        self.start()
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of its programs to its end; what it printed."""
