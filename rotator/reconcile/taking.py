@@ -180,7 +180,7 @@ def _prove(journey: Visit, brought: Brought) -> None:
 
 def _named(journey: Visit, brought: Brought) -> Credential:
     """The credential under the names that the user has now, whatever its source said."""
-    user = journey.user
+    user = journey.case.user
     return replace(brought.credential, user_name=user.name, account_id=user.account_id)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotator.aws.accounts import Identity
 from rotator.errors import RotatorError
 from rotator.model import (
     Credential,
@@ -19,6 +20,7 @@ from rotator.model import (
     Verb,
 )
 from rotator.reconcile import Brought, take
+from tests.reconcile.clouds import ACCOUNT_ID, FakeEntered
 from tests.reconcile.faults import Fault, Killed
 from tests.reconcile.world import (
     DAY,
@@ -434,3 +436,55 @@ def test_nothing_is_brought_in_doubt(world: World) -> None:
     assert "Nothing was written; try again later" in world.failures[-1]
     assert world.backend.puts == []
     world.aws.skew = timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("identity", "sentence"),
+    [
+        pytest.param(
+            Identity(ACCOUNT_ID, ACCOUNT_ID, f"arn:aws:iam::{ACCOUNT_ID}:root"),
+            f"it is a key of the root of account {ACCOUNT_ID}, and not of prod/bob",
+            id="root",
+        ),
+        pytest.param(
+            Identity(ACCOUNT_ID, "AROA:x", f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/x/y"),
+            "it belongs to a session of a role",
+            id="a session",
+        ),
+        pytest.param(
+            Identity("999999999999", "AIDAX", "arn:aws:iam::999999999999:user/bob"),
+            "it is a key of another account, 999999999999",
+            id="another account",
+        ),
+        pytest.param(
+            Identity(ACCOUNT_ID, "AIDAX", f"arn:aws:iam::{ACCOUNT_ID}:user/eve"),
+            f"it is a key of another user, arn:aws:iam::{ACCOUNT_ID}:user/eve (AIDAX)",
+            id="another user",
+        ),
+    ],
+)
+def test_whose_it_is_instead_is_said(
+    world: World, identity: Identity, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """STS names somebody else: nothing is written, and the person is told who."""
+    user, credential = a_user(world)
+    clear(world, "m/bob")
+    monkeypatch.setattr(FakeEntered, "prove", lambda _self, _credential: identity)
+
+    assert bring(world, user, credential) is None
+    assert sentence in world.failures[-1]
+    assert world.backend.puts == []
+
+
+def test_a_place_with_a_wrong_secret_ends_the_order(world: World) -> None:
+    """What is served is proven before it is put anywhere else."""
+    user, credential = a_user(world)
+    world.backend.write("m/bob", replace(credential, secret_access_key=Secret("x" * 40)))
+    order_id = deliver(world, user)
+
+    world.visit(user)
+
+    outcome, message = ended(world, order_id)
+    assert outcome == "refused"
+    assert "was not accepted, so it is put nowhere: unknown to STS" in message
+    assert world.backend.puts == []
