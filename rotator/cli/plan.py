@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rotator.cli.against import against, former
 from rotator.cli.build import equip, load_configuration
 from rotator.cli.calendar import calendar
 from rotator.cli.outcomes import FAILED, FINE, PENDING, WrongCall
@@ -35,11 +36,17 @@ def plan(settings: Settings, given: Namespace) -> int:
     Raises:
         ConfigError, StoreError, Refused, WrongCall: it could not be begun.
     """
+    if given.until is not None and given.against is not None:
+        raise WrongCall("--until and --against are two questions: ask them one at a time")
     configuration = load_configuration(settings)
-    policies = policies_of(configuration, given.policy)
+    old = former(given.against, configuration) if given.against is not None else None
+    was_known = old is not None and given.policy and old.policy(given.policy)
+    policies = policies_of(configuration, None if was_known else given.policy)
     with reading(configuration.state) as store:
         planner = Planner(equip(configuration, store, outlets_of(settings), actor="plan"))
         only = user_subject(given.user, store, planner).ref if given.user else None
+        if old is not None:
+            return against(settings, given, store, (old, configuration), planner, only)
         if given.until is not None:
             return calendar(settings, given, planner, policies, only)
         examined, errors = _examine(planner, policies, only)

@@ -47,6 +47,13 @@ that an Active key reaches until then, and when that passes `max_age`; `summary`
 `assumed` says what is taken for granted. All places are read for it, those of users who are not due
 included. Where a limit is what is waited for, a row may be one sweep off.
 
+`plan --against OLD` judges each user by the older configuration and by the present one. Each of
+its `changes` is one thing that becomes otherwise for one user: it `enters`, `leaves` or `moves`
+between policies; is `enforced` or `observed`; becomes `due` (where a rotation is open:
+`rescheduled`), `stopped` or `resumed`; a place is added (`place_added`) or no longer written
+(`place_removed`). `before` and `after` say what, `at` from when on. Relative paths in OLD are read
+as if it stood where the present configuration does. Someone newly stopped is exit status 1.
+
 Orders are rows of the store, obeyed by whoever next looks after the user: the command waits for a
 running daemon, at most 10 seconds, and obeys itself where none does.
 """

@@ -169,12 +169,21 @@ COMMANDS = (
         (
             _POLICY,
             _ONE_USER,
-            Option(("--exit-code",), "exit with 3 where at least one row would act"),
+            Option(
+                ("--exit-code",),
+                "exit with 3 where at least one row would act, or with --against where anything changes",
+            ),
             Option(
                 ("--until",),
                 "the calendar: what will be done to whom and when, if nothing else changes, and how old keys get; a length of time from now like 90d, or a moment like 2026-12-24T08:00Z, within ten years",
                 "WHEN",
                 type=ahead,
+            ),
+            Option(
+                ("--against",),
+                "what a change of configuration does to whom: OLD, a file or a folder, is what it was, and --config what it becomes",
+                "OLD",
+                type=said,
             ),
         ),
     ),

@@ -1,5 +1,6 @@
 """Observe, judge, act once, record: the only part that both looks and changes."""
 
+from rotator.reconcile.comparing import compare
 from rotator.reconcile.equipment import Equipment
 from rotator.reconcile.hands import Hands
 from rotator.reconcile.planning import Examined, Planner
@@ -21,6 +22,7 @@ __all__ = [
     "Sweeper",
     "VisitResult",
     "accounts_of",
+    "compare",
     "last_sweeps",
     "scene_of",
     "take",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
-    from rotator.model import Account, Action, Case, Policy, User, UserRef
+    from rotator.model import Account, Action, Case, Policy, Selection, User, UserRef
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.looks import Look
 
@@ -75,6 +75,10 @@ class Planner:
         with OpenPlaces(equipment, entered, None, user) as places:
             _, case = observe_user(equipment, entered, roll, user, known, places)
         return Examined(case.user, case, judge(case))
+
+    def selection(self, user: User, at: datetime) -> Selection:
+        """Which policy selects a user, as far as the account's listing tells."""
+        return selection_of(self.equipment, user, at)
 
     def survey(
         self,
