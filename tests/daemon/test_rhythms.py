@@ -40,7 +40,7 @@ def sweeps(schedule: Schedule, last_at: datetime | None, until: datetime) -> lis
     ],
 )
 def test_sweeps_are_those_of_the_daemon(schedule: Schedule, last_at: datetime | None) -> None:
-    """The next at or after, and the last before, whatever moment is asked about and in any order."""
+    """The next at or after, and the last before, whatever moment is asked about."""
     asked = rhythms(schedule, last_at)
     all_of_them = sweeps(schedule, last_at, NOW + 130 * DAY)
     chance = Random(5)
@@ -57,4 +57,4 @@ def test_a_policy_that_is_not_there_is_never_swept() -> None:
 
     assert asked.next("other", NOW) is None
     assert asked.last("other", NOW) is None
-    assert asked.next("ci", datetime(9000, 1, 1, tzinfo=UTC)) is None
+    assert asked.next("ci", datetime(9500, 1, 1, tzinfo=UTC)) is None
