@@ -153,7 +153,8 @@ class TestRotate:
         young("run")
 
         assert (answer.status, answer.out) == (1, "")
-        assert "stays on record, not done yet: account prod: " in answer.sentences
+        assert "stays on record, not done yet: it waits for a daemon" in answer.sentences
+        assert "from here, account prod: " in answer.sentences
         assert len(aws.truth()["alice"]["keys"]) == 2
 
     def test_account_that_is_not_configured(self, young: Program) -> None:
@@ -289,7 +290,7 @@ class TestRollback:
         answer = young("rollback", "alice", "--reason", "x")
 
         assert answer.status == 1
-        assert "no rotation is open that replaces a key" in answer.sentences
+        assert "no rotation is open in which a key leaves" in answer.sentences
 
 
 class TestClose:

@@ -133,7 +133,7 @@ class TestExplain:
         assert all(gate["open"] and gate["message"] for gate in gates)
         assert document["places"][0]["reading"] == rotated.served("alice")
         assert document["next"]["reason"] == "grace"
-        assert document["may_do"] == [
+        assert document["may_do"][:4] == [
             "rotator history prod/alice",
             "rotator hold prod/alice --reason …",
             "rotator rollback prod/alice --reason …",
@@ -166,7 +166,7 @@ class TestExplain:
 
         assert document["next"]["reason"] == "not_due"
         assert document["places"][0]["reading"] == stocked.served("alice")
-        assert document["may_do"][-1] == "rotator rotate prod/alice"
+        assert "rotator rotate prod/alice" in document["may_do"]
 
     def test_deleted_keys_are_known(self, rotated: Program, aws: LocalAws) -> None:
         """Whose a deleted key was is told, live and from the record."""
