@@ -213,17 +213,13 @@ class PolicySection(Section):
     description: Given[Text] = Field(None, description="For people.")
     mode: Literal["observe", "enforce"] = Field(
         Mode.OBSERVE.value,
-        description=(
-            "`observe` judges and reports, begins nothing, and finishes what is open; "
-            "`enforce` acts."
-        ),
+        description="`observe` judges and reports, begins nothing, and finishes what is open; "
+        "`enforce` acts.",
     )
     enforce_only: Given[Annotated[list[SelectorSection], Field(min_length=1)]] = Field(
         None,
-        description=(
-            "The canaries that `enforce` means; the other users are observed. "
-            "All users where not given."
-        ),
+        description="The canaries that `enforce` means; the other users are observed. "
+        "All users where not given.",
     )
     accounts: Given[Annotated[list[Name], Field(min_length=1)]] = Field(
         None, description="Names of accounts; required where there is more than one."

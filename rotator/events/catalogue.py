@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from rotator.events.names import Event, Level
+from rotator.events.names import Event
+from rotator.events.rotations import KEYS, ROTATIONS
+from rotator.events.spec import DEBUG, ERROR, INFO, WARNING, Spec
 
 __all__ = ["CATALOGUE", "Spec"]
-
-DEBUG, INFO, WARNING, ERROR = Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR
-
-_NOTHING = "Nothing."
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """The documentation of one event.
-
-    Attributes:
-        level: its own level.
-        fields: names of the vocabulary that it may carry besides the common ones.
-        means: what has happened, in one or two sentences.
-        does: what the person on call does about it.
-        by_reason: a severe `reason` makes it an error.
-    """
-
-    level: Level
-    fields: tuple[str, ...]
-    means: str
-    does: str = _NOTHING
-    by_reason: bool = False
-
 
 _THE_DAEMON = {
     Event.DAEMON_STARTED: Spec(
@@ -118,100 +94,6 @@ _THE_SWEEP = {
         ("exclusion", "expires_at", "stated_reason"),
         "An exclusion has passed its date and covers nobody any more.",
         "Remove it from the configuration, or agree on a new date.",
-    ),
-}
-
-_THE_ROTATION = {
-    Event.ROTATION_BEGUN: Spec(
-        INFO,
-        (
-            *("kind", "reason", "message", "predecessor", "successor", "leaver", "title"),
-            *("places", "order_id"),
-        ),
-        "A rotation is on record and its places are claimed, or a key of an open one got the title "
-        "by which it leaves. Nothing has been changed in AWS yet.",
-    ),
-    Event.ROTATION_DELIVERED: Spec(
-        INFO,
-        ("predecessor", "successor", "places", "next_at"),
-        "Every place has the new key: the grace period begins, both keys work.",
-    ),
-    Event.ROTATION_RESCHEDULED: Spec(
-        INFO,
-        ("reason", "message", "phase", "was_at", "next_at"),
-        "A period was changed in the configuration, and with it the next moment of an open "
-        "rotation. A date that people were told is never moved forward.",
-        "Nothing, if the change was meant.",
-    ),
-    Event.ROTATION_CLOSED: Spec(
-        INFO,
-        (
-            *("kind", "outcome", "reason", "message", "predecessor", "successor"),
-            *("leaver", "title", "begun_at", "seconds", "actor"),
-        ),
-        "The rotation is over; `outcome` says how.",
-    ),
-}
-
-_THE_KEYS = {
-    Event.KEY_ISSUED: Spec(
-        INFO,
-        ("successor", "predecessor", "reason", "message", "kind", "seconds"),
-        "AWS has made a new key and its id is on record.",
-    ),
-    Event.KEY_PROVEN: Spec(
-        INFO,
-        ("successor", "attempts", "seconds"),
-        "A call signed with the new key was answered with the right account and user.",
-    ),
-    Event.KEY_DELIVERED: Spec(
-        INFO,
-        ("successor", "predecessor", "sink", "place", "observed", "seconds"),
-        "One place has the new key: its write was answered, or a reading shows it.",
-    ),
-    Event.KEY_USED: Spec(
-        WARNING,
-        ("access_key_id", "title", "phase", "message", "last_used_at", "service", "region"),
-        "A key that is leaving was used after it should not have been.",
-        "Find the consumer by service and region, and have it read the new key. `rotator explain` "
-        "shows what each place serves.",
-    ),
-    Event.KEY_DEACTIVATED: Spec(
-        INFO,
-        (
-            *("access_key_id", "title", "reason", "message", "successor"),
-            *("last_used_at", "promised_at", "observed", "seconds"),
-        ),
-        "A key is switched off. Until `promised_at` `rotator rollback` can bring it back.",
-    ),
-    Event.KEY_REACTIVATED: Spec(
-        WARNING,
-        ("access_key_id", "title", "reason", "message", "actor", "observed", "seconds"),
-        "A key that was switched off is Active again: by a person's order, by a hand in the "
-        "console, or by us because somebody still needs it.",
-        "Find out who needs the key: `rotator explain` names its last use and what each place "
-        "serves. `rotator release` lets the rotation go on.",
-        by_reason=True,
-    ),
-    Event.KEY_DELETED: Spec(
-        INFO,
-        ("access_key_id", "title", "reason", "message", "observed", "seconds"),
-        "A key is gone for good; it had rested Inactive for as long as its title asks.",
-    ),
-    Event.ORPHAN_FOUND: Spec(
-        WARNING,
-        ("access_key_id", "created_at", "message", "next_at"),
-        "A key was made by our own request whose answer was lost: nobody has its secret. It is "
-        "taken out of service, and the rotation is begun again.",
-        "Nothing, if it is rare. Often: look for time-outs between the daemon and AWS.",
-    ),
-    Event.SECRET_LOST: Spec(
-        WARNING,
-        ("access_key_id", "successor", "reason", "message", "next_at"),
-        "The secret of a new key was lost before any place had it, because the process ended or "
-        "the key could not be proven. The key is taken out of service, and the rotation is begun "
-        "again.",
-        "Nothing, if the daemon was killed. Otherwise read `message`.",
     ),
 }
 
@@ -404,13 +286,6 @@ _THE_REST = {
 }
 
 CATALOGUE: dict[Event, Spec] = (
-    _THE_DAEMON
-    | _THE_SWEEP
-    | _THE_ROTATION
-    | _THE_KEYS
-    | _THE_USERS
-    | _THE_WORLD
-    | _THE_ORDERS
-    | _THE_REST
+    _THE_DAEMON | _THE_SWEEP | ROTATIONS | KEYS | _THE_USERS | _THE_WORLD | _THE_ORDERS | _THE_REST
 )
 """Every event, in the order in which the page lists them."""

@@ -1,5 +1,6 @@
 """The frozen nouns of rotator: what every other module talks about."""
 
+from rotator.model.actions import *
 from rotator.model.case import *
 from rotator.model.iam import *
 from rotator.model.names import *
