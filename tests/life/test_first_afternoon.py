@@ -109,6 +109,8 @@ class Office(House):
     def declare(self, mode: str) -> None:
         """The policy's mode is another from now on, as after a pull request."""
         text = self.config.read_text().replace("{every: 1s}", "{every: 3s}")
+        # Thirty users share this machine with their rotator: a busy second must lose no lease.
+        text = text.replace("request_timeout: 1s", "request_timeout: 10s")
         before, _, rest = text.partition("    mode: ")
         _, _, after = rest.partition("    schedule:")
         self.config.write_text(f"{before}    {mode}\n    schedule:{after}")
@@ -177,7 +179,7 @@ def test_the_first_afternoon(tmp_path: Path) -> None:
         office.transcript.append(f"# {consumers.calls} calls of consumers, none failed")
         assert office.stop() == 0
         check = office.rotator("state", "check")
-        issued, deleted = office.events("key.issued"), office.events("key.deleted")
+        closed = [(e["kind"], e["outcome"]) for e in office.events("rotation.closed")]
 
     sys.stdout.write("\n".join(["", *office.transcript, ""]))
     assert issued_before == []
@@ -185,5 +187,5 @@ def test_the_first_afternoon(tmp_path: Path) -> None:
     assert consumers.calls > len(EVERYBODY)
     assert blocked == []
     assert check.returncode == 0
-    assert len(issued) == len(EVERYBODY)
-    assert len(deleted) == len(EVERYBODY) + len(TWINS)
+    assert closed.count(("replace", "completed")) == len(EVERYBODY)
+    assert closed.count(("leave", "completed")) == len(TWINS)
