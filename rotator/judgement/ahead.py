@@ -53,6 +53,7 @@ from rotator.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rotator.judgement.foreseen import Effect
     from rotator.judgement.outlook import Scene
     from rotator.model import Action, Case, Configuration, Hold, Policy, Selection
 
@@ -190,9 +191,7 @@ class _Play:
         """The first sweep at which the limit lets one through."""
         policy, account_id, name = door
         most = case.terms.limits.of(name)
-        spent = self._spent.get((policy, account_id), {}).get(name, [])
-        if not 0 < most <= len(spent):
-            return None
+        spent = self._spent[policy, account_id][name]
         return next_sweep(case, self._scene.rhythm, spent[-most] + _DAY + _BLINK)
 
     # Visits
@@ -205,7 +204,7 @@ class _Play:
                 self._put(line, next_sweep(line.case, self._scene.rhythm, at))
             return
         line.case = self._arrived(line, at)
-        acted: list[Action] = []
+        acted: list[Effect] = []
         for _ in range(_STEPS_MAX):
             action = judge(line.case)
             if isinstance(action, Wait | Shut | Stop):
@@ -213,7 +212,8 @@ class _Play:
                 return
             self._act(line, action, acted)
             acted.append(action)
-        self._rest(line, Wait(Reason.BACKOFF, "too many steps at once", None))
+        soon = line.case.now + line.case.timing.retry_min
+        self._rest(line, Wait(Reason.BACKOFF, "too many steps at once", soon))
 
     def _arrived(self, line: _Line, at: datetime) -> Case:
         case = line.case
@@ -236,7 +236,7 @@ class _Play:
         since = at - _DAY
         return {door: len(times) - bisect_left(times, since) for door, times in spent.items()}
 
-    def _act(self, line: _Line, action: Action, before: Sequence[Action]) -> None:
+    def _act(self, line: _Line, action: Effect, before: Sequence[Effect]) -> None:
         case = line.case
         if _is_shown(action, before):
             self._rows.append(self._row(line, action))
@@ -370,7 +370,7 @@ def _expiries(policies: Iterable[Policy], after: datetime) -> tuple[datetime, ..
     return tuple(sorted(at for at in found if at > after))
 
 
-def _is_shown(action: Action, before: Sequence[Action]) -> bool:
+def _is_shown(action: Effect, before: Sequence[Effect]) -> bool:
     """Whether an action is a row: an issue stands for its proof and its deliveries.
 
     A key that begins to leave is told when it is switched off or deleted.

@@ -52,14 +52,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from rotator.model import Action, Case, PlaceState, Reason
+    from rotator.model import Case, PlaceState, Reason
 
-__all__ = ["after"]
+__all__ = ["Effect", "after"]
+
+Effect = Issue | Leave | Deliver | Deactivate | Reactivate | Delete | Record | Name | Close | Obey
+"""Everything that is done: what waits and what stops changes nothing."""
 
 _BROKEN_OFF = frozenset({Outcome.NO_EFFECT, Outcome.ORPHAN, Outcome.UNDELIVERED})
 
 
-def after(case: Case, action: Action, new_key: str) -> Case:
+def after(case: Case, action: Effect, new_key: str) -> Case:
     """The case after an action that is carried out now; `new_key` is the id of a key it makes."""
     if isinstance(action, Issue | Deactivate | Delete):
         case = _spending(case, action)
@@ -93,7 +96,7 @@ def after(case: Case, action: Action, new_key: str) -> Case:
         case Obey():
             return _obeyed(case, action)
         case _:
-            return case
+            assert_never(action)
 
 
 def _facts(case: Case, **facts: object) -> Case:

@@ -61,7 +61,7 @@ def next_turn(
     elif has_moments(case):
         found.append(max(until, case.now + case.timing.retry_min / 60))
     else:
-        found.append(next_sweep(case, rhythm, until))
+        found.append(next_sweep(case, rhythm, _retired_at(case, in_use, until)))
     selected = next((at for at in selections if at > case.now), None)
     found.append(selected and next_sweep(case, rhythm, selected))
     if case.hold is not None and case.hold.until is not None and has_moments(case):
@@ -110,6 +110,13 @@ def _next_change(
 ) -> datetime | None:
     """The next moment at which the mere passing of time may make the judgement another one."""
     return min((at for at in _changes(case, in_use, selections) if at > case.now), default=None)
+
+
+def _retired_at(case: Case, in_use: frozenset[str], until: datetime) -> datetime:
+    """What is waited for, or the sweep before it at which `retire: [only]` may find a key."""
+    if "only" not in case.terms.retire:
+        return until
+    return min(_next_change(case, in_use, ()) or until, until)
 
 
 def _changes(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.judgement.ahead import look_ahead
-from rotator.judgement.outlook import Foreseen, Scene
+from rotator.judgement.outlook import Scene
 from rotator.model import Account, Configuration, DoorName, Limits, Serves, Shut, Verb
 from tests.judgement.worlds import (
     DAY,
@@ -37,7 +37,8 @@ from tests.judgement.worlds import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.model import Case
+    from rotator.judgement.outlook import Calendar, Foreseen
+    from rotator.model import Case, Policy
 
 
 class Daily:
@@ -50,12 +51,17 @@ class Daily:
         return None if moment <= NOW else NOW + (-((NOW - moment) // DAY) - 1) * DAY
 
 
-def play(*cases: Case, days: int = 40) -> list[Foreseen]:
-    """What is foreseen of these users, who share the policy of the first."""
-    terms = cases[0].policy or POLICY
-    configuration = Configuration(policies=(terms,), accounts=(Account("prod"),))
+def seen(*cases: Case, days: int = 40, policies: tuple[Policy, ...] = ()) -> Calendar:
+    """What is foreseen of these users; unless said, they share the policy of the first."""
+    terms = policies or (cases[0].policy or POLICY,)
+    configuration = Configuration(policies=terms, accounts=(Account("prod"),))
     scene = Scene(cases, configuration, Daily(), {}, frozenset(case.user.ref for case in cases))
-    return list(look_ahead(scene, NOW + days * DAY).rows)
+    return look_ahead(scene, NOW + days * DAY)
+
+
+def play(*cases: Case, days: int = 40, policies: tuple[Policy, ...] = ()) -> list[Foreseen]:
+    """The rows of it."""
+    return list(seen(*cases, days=days, policies=policies).rows)
 
 
 def told(row: Foreseen) -> str:
