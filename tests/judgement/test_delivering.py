@@ -217,6 +217,11 @@ HALF = got(after=MINUTE)
             id="not listed: it is put nowhere before that is settled",
         ),
         pytest.param(
+            delivering(contradicted=frozenset({NEW})),
+            Wait(Reason.HEIR, "", NOW + TIMING.retry_min),
+            id="the latest listing contradicts what is believed of it: it is asked again",
+        ),
+        pytest.param(
             delivering(keys=(KEY, a_key(NEW, HOUR, off=SETTLE))), None, id="dead: it is put nowhere"
         ),
         pytest.param(delivering(keys=(KEY,)), putting(A), id="not listed yet"),

@@ -119,6 +119,81 @@ def test_what_cannot_be_done_is_told_with_what_can(world: Case, part: str) -> No
     assert part in action.message
 
 
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(
+            one(orders=said(None)), (Reason.COMPROMISED, OLD), id="the only Active key is meant"
+        ),
+        pytest.param(
+            grace(
+                old_key(off=HOUR),
+                a_key(NEW, 20 * DAY),
+                rotation=delivered(**LEAKED),
+                orders=said(None),
+            ),
+            (Reason.COMPROMISED, OLD),
+            id="then the one that this order began with is",
+        ),
+    ],
+)
+def test_a_user_stands_for_its_key(world: Case, expected: tuple[Reason, str]) -> None:
+    """Where one key alone can be meant its id need not be said."""
+    action = ordered(world)
+
+    assert action is not None
+    assert (action.reason, expected[1] in action.message) == (expected[0], True)
+
+
+def test_an_observed_user_is_touched_only_where_that_is_said() -> None:
+    """The policy observes: `--enforce` is part of the word."""
+    orders = (an_order(compromised=True, key_id=OLD),)
+    action = ordered(one(enforced=False, orders=orders))
+
+    assert action is not None
+    assert action.reason is Reason.REFUSED
+    assert "say `--enforce` to act" in action.message
+
+
+GONE: dict[str, Any] = {"former": frozenset({OLD}), "orders": said()}
+
+
+@pytest.mark.parametrize(
+    ("world", "part"),
+    [
+        pytest.param(
+            a_case(a_key(NEW, 20 * DAY), places=(a_place(reading=Serves(NEW)),), **GONE),
+            f"{OLD} is deleted. Alive: {NEW} (served by file:a)",
+            id="the key that took its place lives, and where",
+        ),
+        pytest.param(
+            a_case(a_key(NEW, 20 * DAY), places=(a_place(),), **GONE),
+            f"Alive: {NEW}. ",
+            id="a key that no place serves lives",
+        ),
+        pytest.param(
+            a_case(a_key(NEW, 20 * DAY, off=DAY), **GONE),
+            "prod/deploy has no Active key now",
+            id="nothing lives",
+        ),
+    ],
+)
+def test_what_lives_is_told_when_the_key_is_deleted(world: Case, part: str) -> None:
+    """And the sessions that outlive it, with the statement that ends them."""
+    action = ordered(world)
+
+    assert action is not None
+    assert part in action.message
+    assert "aws:TokenIssueTime" in action.message
+
+
+def test_the_end_of_its_rotation_is_recorded_before_its_order_is_answered() -> None:
+    """A key that is gone while its rotation is open."""
+    world = grace(a_key(NEW, 20 * DAY), rotation=delivered(**LEAKED), **GONE)
+
+    assert ordered(world) is None
+
+
 def test_readers_of_the_other_key_are_counted_as_a_cost() -> None:
     """A place that serves the key that would make room."""
     keys = (*one().keys, a_key(NEW, 90 * DAY, last_use=used(DAY)))

@@ -1,5 +1,8 @@
 """Noticing: what a reading or a listing shows to have happened is written down first."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from rotator.judgement.judge import judge
@@ -15,6 +18,7 @@ from rotator.model import (
     HandedOver,
     KeyStatus,
     Kind,
+    NotSwitchedOff,
     Outcome,
     Place,
     PlaceReached,
@@ -33,6 +37,7 @@ from tests.judgement.worlds import (
     DAY,
     HOUR,
     MINUTE,
+    NEVER,
     NEW,
     NOW,
     OLD,
@@ -236,6 +241,35 @@ ON = {"key_id": OLD, "hold": Reason.REACTIVATED}
 )
 def test_switched_on_is_noted(world: Case, expected: Action | None) -> None:
     """Active again, past the time in which a listing may be stale, is somebody's doing."""
+    assert expected == bare(noticed(world))
+
+
+def doubtful(age: timedelta = HOUR, **facts: Any) -> Case:  # noqa: ANN401 - facts of a case
+    """A request to switch the predecessor off got no answer, and it is seen Active."""
+    made = {"intents": (an_intent(Step.DEACTIVATE, age),)}
+    return grace(**{**made, "rotation": delivered(evidence={OLD: NEVER}), **facts})
+
+
+NOT_DONE = recorded(NotSwitchedOff(OLD))
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        pytest.param(doubtful(), NOT_DONE, id="after the wait it was not done"),
+        pytest.param(doubtful(MINUTE), None, id="within the wait it may still come"),
+        pytest.param(
+            doubtful(contradicted=frozenset({OLD})), None, id="a listing that may be stale"
+        ),
+        pytest.param(doubtful(listed_at=None), None, id="no listing"),
+        pytest.param(
+            doubtful(rotation=delivered()), None, id="nothing was decided, so nothing is forgotten"
+        ),
+        pytest.param(doubtful(keys=(new_key(),)), None, id="the key is gone"),
+    ],
+)
+def test_a_switch_that_was_not_done_is_noted(world: Case, expected: Action | None) -> None:
+    """Or a person's switch later would be taken for ours."""
     assert expected == bare(noticed(world))
 
 

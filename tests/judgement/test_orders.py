@@ -61,6 +61,7 @@ from tests.judgement.worlds import (
     off_key,
     old_key,
     policy,
+    recovering,
     recovery,
 )
 
@@ -272,6 +273,19 @@ def test_rollback(world: Case, expected: Action) -> None:
 
 
 CLOSE = an_order(Verb.CLOSE)
+
+
+def test_a_leaked_key_is_revived_only_by_a_second_word() -> None:
+    """It was said to be in the wrong hands: `--yes` lets it live all the same."""
+    leaked = replace(recovering(), leaver=OLD, title=Title.COMPROMISED, titled_at=ago(16 * DAY))
+    world = recovery(rotation=leaked)
+    once = ordered(replace(world, orders=(an_order(Verb.ROLLBACK),)))
+    twice = ordered(replace(world, orders=(an_order(Verb.ROLLBACK, confirmed=True),)))
+
+    assert once is not None
+    assert bare(once) == REFUSED
+    assert "say `--yes` to let it live" in once.message
+    assert isinstance(twice, Reactivate)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.judgement.selection import is_enforced, matches, needs_groups, select, serves_account
+from rotator.judgement.selection import (
+    described,
+    is_enforced,
+    matches,
+    needs_groups,
+    select,
+    serves_account,
+)
 from rotator.model import (
     Contested,
     Excluded,
@@ -63,6 +70,23 @@ GROUPLESS = replace(CI, groups=None)
 def test_matches(selector: Selector, expected: bool) -> None:
     """Fields of one entry are and-ed."""
     assert expected is matches(selector, CI)
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        pytest.param(Selector(name="deploy-*"), "name deploy-*", id="a name"),
+        pytest.param(Selector(group="deployers"), "group deployers", id="a group"),
+        pytest.param(
+            Selector(name="a", path="/ci/", tags={"team": "ops"}, group="b"),
+            "name a, path /ci/, tag team=ops, group b",
+            id="all of it",
+        ),
+    ],
+)
+def test_a_selector_is_told_as_it_was_written(selector: Selector, expected: str) -> None:
+    """Only what it gives, in one order."""
+    assert expected == described(selector)
 
 
 def test_groups_that_were_not_read_match_nothing() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.judgement.sightings import sighted
+from rotator.judgement.sightings import contradicted, sighted
 from rotator.model import KeyStatus, ListedKey, UseUnknown
 from tests.judgement.worlds import (
     DAY,
@@ -170,3 +170,22 @@ def test_an_inactive_key_that_was_missed_by_one_listing_keeps_its_clock() -> Non
     lost = sighted([off], [], BEFORE, settle=SETTLE, changed_by_us={})
 
     assert (replace(off, last_seen_at=NOW),) == seen(list(lost), line(OFF))
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        pytest.param([line()], set(), id="it shows what is believed"),
+        pytest.param([line(OFF)], {OLD}, id="it shows another status"),
+        pytest.param([], {OLD}, id="it lacks the key"),
+        pytest.param([line(), line(key_id=NEW)], set(), id="a key that is not known yet"),
+    ],
+)
+def test_a_listing_contradicts_what_is_believed(
+    listed: list[ListedKey], expected: set[str]
+) -> None:
+    """Of such a key it cannot be told yet whether the listing is stale."""
+    missing = known(key_id=NEW, missing_since=BEFORE)
+
+    assert expected == contradicted([known()], listed)
+    assert expected == contradicted([known(), missing], listed)
