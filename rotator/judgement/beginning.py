@@ -31,7 +31,7 @@ from rotator.model import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rotator.model import AccessKey, Action, Case, PlaceState
+    from rotator.model import AccessKey, Action, Case, Failures, PlaceState
 
 __all__ = [
     "begin",
@@ -65,12 +65,17 @@ def begin(case: Case) -> Action:
     )
 
 
-def ready(case: Case, *, contact_forgives: bool = False) -> Wait | Stop | None:
-    """What must be so before any key is issued, whoever asks for it; None: all of it is."""
+def ready(
+    case: Case, *, contact_forgives: bool = False, said_at: datetime | None = None
+) -> Wait | Stop | None:
+    """What must be so before any key is issued, whoever asks for it; None: all of it is.
+
+    `said_at`: failures of before do not count, for who cannot wait for them.
+    """
     return (
         place_stop(case)
         or _settling(case)
-        or backing_off(case)
+        or (None if _is_older(case.restart, said_at) else backing_off(case))
         or contact(case, forgive=contact_forgives)
     )
 
@@ -235,6 +240,10 @@ def _conflict(case: Case, place: PlaceState, what: str) -> Stop:
         f" {case.user} --sink {place.sink_id}{own}{brings}` overwrites it; or empty it, or name"
         " another place in the policy",
     )
+
+
+def _is_older(failures: Failures | None, moment: datetime | None) -> bool:
+    return failures is not None and moment is not None and failures.last_at < moment
 
 
 def backing_off(case: Case) -> Wait | None:

@@ -57,7 +57,7 @@ def _unlisted(case: Case) -> Wait | None:
 def _unsettled(case: Case) -> Wait | None:
     assert case.listed_at is not None
     until = settled_at(case, case.listed_at)
-    if until is None:
+    if until is None or _only_puts_unsettled(case):
         return None
     last = max(case.intents, key=lambda intent: intent.timeout_at)
     return Wait(
@@ -66,6 +66,14 @@ def _unsettled(case: Case) -> Wait | None:
         f" {moment(until)}",
         until,
     )
+
+
+def _only_puts_unsettled(case: Case) -> bool:
+    """Nothing is in doubt but what places have, and a leaked key is to die whatever they have."""
+    contained = {order.key_id for order in case.orders if order.contain_first}
+    alive = any(key.key_id in contained for key in case.active)
+    puts = {Step.DELIVER, Step.PROVE}
+    return alive and all(intent.step in puts for intent in case.intents)
 
 
 def _mends(case: Case) -> Reactivate | Deliver | None:

@@ -23,7 +23,7 @@ from rotator.judgement.leaving import (
     stays,
 )
 from rotator.judgement.noticing import noticed, user_gone
-from rotator.judgement.orders import ordered
+from rotator.judgement.orders import awaited, ordered
 from rotator.judgement.stops import standing_stop
 from rotator.judgement.wording import listing, moment, used
 from rotator.model import (
@@ -47,7 +47,7 @@ __all__ = ["ended", "judge"]
 
 def judge(case: Case) -> Action:
     """The one next action for one user."""
-    return _paced(
+    return _told(
         case,
         hard_doubt(case)  # no lease, clock, store: nothing at all                       P6 P8
         or user_gone(case)  # two listings lack the UserId: close
@@ -141,6 +141,12 @@ def _delete(leaver: AccessKey) -> Delete:
         f"{leaver.key_id} is Inactive since {moment(leaver.status_since)} and was not missed",
         key_id=leaver.key_id,
     )
+
+
+def _told(case: Case, action: Action) -> Action:
+    """The action at its pace; and where nothing is to be done now, what an order waits for."""
+    is_doubt = bool(case.doubts) or case.listed_at is None
+    return _paced(case, action if is_doubt else awaited(case, action))
 
 
 def _paced(case: Case, action: Action) -> Action:

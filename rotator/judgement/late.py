@@ -11,6 +11,7 @@ from rotator.judgement.wording import moment, used
 from rotator.model import (
     Close,
     KeyStatus,
+    Kind,
     NeverUsed,
     Outcome,
     Reactivate,
@@ -39,15 +40,45 @@ def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
     if rotation.right is None:
         return _successor_gone(case, rotation)
     rule = rule_of(rotation)
-    if rule is None or (is_waived(rotation) and by_word(rotation)):
+    if rule is None:
         return None
-    if not rule.late:
-        return _drifted(case, rotation)
+    if by_word(rotation) or not rule.late:
+        return _of_one_that_was_named(case, rotation)
     return (
         _successor_gone(case, rotation)
         or _used_after_all(case, rotation)
         or _not_unused(case, rotation)
         or _drifted(case, rotation)
+    )
+
+
+def _of_one_that_was_named(case: Case, rotation: Rotation) -> Stop | None:
+    """A person's word brings no key back; that readers are down is told all the same."""
+    if down := _readers_down(case, rotation):
+        return down
+    if is_waived(rotation):
+        return None
+    gone = rotation.right is Title.COMPROMISED and _is_heirless(case, rotation)
+    return _gone(case, rotation) if gone else _drifted(case, rotation)
+
+
+def _readers_down(case: Case, rotation: Rotation) -> Stop | None:
+    """A place serves the key that was switched off, and nothing open will write it."""
+    leaver = case.key(rotation.leaving)
+    if rotation.successor is not None or rotation.kind is not Kind.LEAVE:
+        return None
+    if leaver is None or leaver.status is not KeyStatus.INACTIVE:
+        return None
+    if rotation.right is Title.NAMED and leaver.status_since < (rotation.titled_at or case.now):
+        return None  # its deletion is what was asked for
+    place = next((p for p in our_places(case) if served(p) == leaver.key_id), None)
+    if place is None:
+        return None
+    return Stop(
+        Reason.SINK_SERVES_DEAD,
+        f"{place.place} serves {leaver.key_id}, which is Inactive: its readers are down now. With a"
+        f" free slot `rotator rotate {leaver.key_id} --compromised` gives them another key; or"
+        f" `rotator deliver {case.user} --from …` one that there is",
     )
 
 
@@ -70,23 +101,37 @@ def _orphan_in_use(case: Case, rotation: Rotation) -> Reactivate | Close | None:
     )
 
 
-def _successor_gone(case: Case, rotation: Rotation) -> Reactivate | Stop | None:
+def _is_heirless(case: Case, rotation: Rotation) -> bool:
+    """Whether places got a successor that is gone, or not Active."""
     delivered = any(place.delivered_at is not None for place in our_places(case))
-    if rotation.successor is None or not delivered or not heir_is_dead(case):
+    return rotation.successor is not None and delivered and heir_is_dead(case)
+
+
+def _successor_gone(case: Case, rotation: Rotation) -> Reactivate | Stop | None:
+    if not _is_heirless(case, rotation):
         return None
-    heir = case.key(rotation.successor)
-    state = "was deleted" if heir is None or not heir.is_listed else f"is {heir.status}"
-    why = f"the successor {rotation.successor} {state}, and places serve it"
     leaver = case.key(rotation.leaving)
     if leaver is not None and _we_switched_off(case, rotation, leaver):
         return Reactivate(
-            Reason.SUCCESSOR_GONE, f"{why}: {leaver.key_id} is revived", key_id=leaver.key_id
+            Reason.SUCCESSOR_GONE,
+            f"{_how_gone(case, rotation)}: {leaver.key_id} is revived",
+            key_id=leaver.key_id,
         )
+    return _gone(case, rotation)
+
+
+def _gone(case: Case, rotation: Rotation) -> Stop:
     return Stop(
         Reason.SUCCESSOR_GONE,
-        f"{why}: its readers are down. Reactivate it in IAM; or end this rotation with"
-        f" `rotator close {case.user} --reason …`, and `rotator rotate {case.user}`",
+        f"{_how_gone(case, rotation)}: its readers are down. Reactivate it in IAM; or end this"
+        f" rotation with `rotator close {case.user} --reason …`, and `rotator rotate {case.user}`",
     )
+
+
+def _how_gone(case: Case, rotation: Rotation) -> str:
+    heir = case.key(rotation.successor)
+    state = "was deleted" if heir is None or not heir.is_listed else f"is {heir.status}"
+    return f"the successor {rotation.successor} {state}, and places serve it"
 
 
 def _used_after_all(case: Case, rotation: Rotation) -> Reactivate | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement.beginning import ready
 from rotator.judgement.delivering import is_owed
+from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.presence import may_have, our_places, served
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
@@ -23,12 +24,13 @@ from rotator.model import (
     Selected,
     Stop,
     Title,
+    Wait,
 )
 
 if TYPE_CHECKING:
     from rotator.model import AccessKey, Action, Case, Order, Rotation
 
-__all__ = ["contain_or_replace"]
+__all__ = ["contain_or_replace", "others_turn"]
 
 
 def contain_or_replace(case: Case, order: Order) -> Action | None:
@@ -41,11 +43,33 @@ def contain_or_replace(case: Case, order: Order) -> Action | None:
         return _gone(case, order, key_id)
     if _is_begun_again(case, order) and not (order.contain_first and key.is_active):
         return None
-    if not _is_begun(case, order, key):
-        return _begin(case, order, key)
+    if not _is_begun(case, key):
+        return others_turn(case, order, key.key_id) or _begin(case, order, key)
     if order.contain_first and not case.open.now and key.is_active:
         return _titled(case, order, key, heir=case.open.successor)
     return _proceed(case, order, key)
+
+
+def others_turn(case: Case, order: Order, key_id: str) -> Wait | None:
+    """An order about another key has the open rotation, and is not to be robbed of it yet.
+
+    A leaked key is dead before another takes its rotation; any other order makes way for one.
+    """
+    rotation = case.rotation
+    owner = next((o for o in case.orders if rotation and o.order_id == rotation.order_id), None)
+    if rotation is None or owner is None or owner.order_id == order.order_id:
+        return None
+    if key_id in {rotation.leaving, rotation.predecessor}:
+        return None
+    leaver = case.key(rotation.leaving)
+    is_alive = leaver is not None and leaver.is_active
+    if order.compromised and not (owner.compromised and is_alive):
+        return None
+    return Wait(
+        Reason.SETTLING,
+        f"order {owner.order_id} on {rotation.leaving or case.user} is obeyed first",
+        case.now + case.timing.retry_min,
+    )
 
 
 def _whose(case: Case, order: Order) -> str | Obey:
@@ -54,7 +78,7 @@ def _whose(case: Case, order: Order) -> str | Obey:
         return order.key_id
     rotation = case.rotation
     if rotation is not None and rotation.order_id == order.order_id and rotation.leaver:
-        return rotation.leaver
+        return rotation.predecessor or rotation.leaver
     if len(case.active) == 1:
         return case.active[0].key_id
     keys = [f"{key.key_id} ({key.status})" for key in case.listed]
@@ -62,18 +86,13 @@ def _whose(case: Case, order: Order) -> str | Obey:
     return _refuse(order, f"say which key of {case.user} leaked: {which}")
 
 
-def _is_begun(case: Case, order: Order, key: AccessKey) -> bool:
-    """Whether the open rotation is already about this key, by this title."""
+def _is_begun(case: Case, key: AccessKey) -> bool:
+    """Whether the open rotation is already about this key, by this title, whoever asked for it."""
     rotation = case.rotation
     return (
         rotation is not None
         and rotation.leaving == key.key_id
         and rotation.right is Title.COMPROMISED
-        and (
-            rotation.kind is not Kind.LEAVE
-            or rotation.order_id == order.order_id
-            or not _must_be_replaced(case, key)
-        )
     )
 
 
@@ -86,6 +105,8 @@ def _is_begun_again(case: Case, order: Order) -> bool:
 def _proceed(case: Case, order: Order, key: AccessKey) -> Action | None:
     """The key leaves by this order: replace it once it is contained, or say what was done."""
     issuing = case.open.kind is not Kind.LEAVE and case.open.delivered_at is None
+    if case.open.successor is not None and heir_is_dead(case):
+        return _replace(case, order, key)
     if key.is_active or issuing or is_owed(case):
         return None
     if case.open.kind is Kind.LEAVE and _must_be_replaced(case, key):
@@ -97,7 +118,7 @@ def _begin(case: Case, order: Order, key: AccessKey) -> Action | None:
     rotation = case.rotation
     if isinstance(case.selection, Selected) and not case.enforced and not order.enforce:
         return _refuse(order, "the policy only observes this user; say `--enforce` to act")
-    if rotation is not None and _leaves_anyhow(rotation, key):
+    if rotation is not None and not heir_is_dead(case) and _leaves_anyhow(rotation, key):
         return _titled(case, order, key, heir=rotation.successor)
     if (order.contain_first and key.is_active) or not _must_be_replaced(case, key):
         return _titled(case, order, key, heir=None)
@@ -143,7 +164,7 @@ def _replace(case: Case, order: Order, key: AccessKey) -> Action:
         return _refuse(order, _no_slot(case, key))
     if not isinstance(case.selection, Selected) or not case.places:
         return _refuse(order, _nowhere(case, key))
-    obstacle = ready(case, contact_forgives=True)
+    obstacle = ready(case, contact_forgives=True, said_at=order.given_at)
     if isinstance(obstacle, Stop):
         return _refuse(order, f"{_state(key)}, and no successor is made: {obstacle.message}")
     return obstacle or Issue(

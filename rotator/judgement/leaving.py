@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rotator.judgement import doors
 from rotator.judgement.ourselves import in_use_by_us, kept_for_us
 from rotator.judgement.presence import has, may_have, our_places
+from rotator.judgement.stops import place_stop
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
     KeyStatus,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from rotator.model import AccessKey, Case, PlaceState, Rotation
+    from rotator.model import AccessKey, Case, PlaceState, Rotation, Stop
 
 __all__ = [
     "TITLES",
@@ -214,7 +215,7 @@ def heir_is_dead(case: Case) -> bool:
     return since is not None and since + case.timing.settle <= case.listed_at
 
 
-def stays(case: Case, key: AccessKey) -> Wait:
+def stays(case: Case, key: AccessKey) -> Wait | Stop:
     """Why `may_go` says no, as a sentence: the heir first, then the places, then ourselves."""
     rotation, rule = case.open, rule_of(case.open)
     soon = case.now + case.timing.settle
@@ -234,7 +235,8 @@ def stays(case: Case, key: AccessKey) -> Wait:
         return Wait(Reason.SINK, f"{key.key_id} stays: {case.place_problem}", soon)
     for place in our_places(case):
         if may_have(place, key.key_id, case):
-            return Wait(
+            unnamed = place_stop(case) if place.sink_id is None else None
+            return unnamed or Wait(
                 Reason.SINK, f"{key.key_id} stays: {place.place} {_why_in_doubt(place)}", soon
             )
     if not rule.heir(rotation) or heir_serves(case):
@@ -279,7 +281,7 @@ def rested(case: Case, key: AccessKey) -> Wait | None:
         # Somebody had it on in between: it rests anew, and a title that asks for none does so too.
         since, rest = max(since, key.last_use.at), max(rest, case.timing.orphan_age)
     until = since + rest
-    if rotation.promised_at is not None and not is_waived(rotation):
+    if rotation.promised_at is not None and not (title is Title.NAMED and rotation.now):
         until = max(until, rotation.promised_at)
     if until <= case.now:
         return None if by_word(rotation) else _unknown_use(case, key)

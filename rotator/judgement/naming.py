@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement import doors
 from rotator.judgement.delivering import is_owed
+from rotator.judgement.leaked import others_turn
 from rotator.judgement.presence import our_places, served
 from rotator.judgement.wording import listing, moment, span
 from rotator.model import KeyStatus, Kind, Leave, Obey, Reason, Title
 
 if TYPE_CHECKING:
-    from rotator.model import AccessKey, Action, Case, Order
+    from rotator.model import AccessKey, Action, Case, Order, Rotation
 
 __all__ = ["retire"]
 
@@ -30,26 +31,34 @@ def retire(case: Case, order: Order) -> Action | None:
         return _progress(case, order, key)
     if case.hold is not None:
         return _refuse(order, f"the user is held; first `rotator release {case.user}`")
-    return _why_not(case, order, key) or _leave(case, order, key)
+    return (
+        others_turn(case, order, key.key_id)
+        or _why_not(case, order, key)
+        or _leave(case, order, key)
+    )
 
 
 def _is_begun(case: Case, order: Order, key: AccessKey) -> bool:
+    """Whether the open rotation does what this order asks, whoever asked for it first."""
     rotation = case.rotation
-    return (
-        rotation is not None
-        and rotation.order_id == order.order_id
-        and rotation.leaving == key.key_id
-        and rotation.right is Title.NAMED
-    )
+    if rotation is None or rotation.leaving != key.key_id or rotation.right is not Title.NAMED:
+        return False
+    if not order.now:
+        return True
+    titled_at = rotation.titled_at or case.now
+    deletes = rotation.now and key.status_since < titled_at
+    return (rotation.now and key.is_active) or deletes or _went_since(order, key)
+
+
+def _went_since(order: Order, key: AccessKey) -> bool:
+    """Whether the key was switched off after the order was given: its next step is taken."""
+    return key.status is KeyStatus.INACTIVE and key.status_since >= order.given_at
 
 
 def _progress(case: Case, order: Order, key: AccessKey) -> Obey | None:
     """Answer when what was asked for is so: that the key goes, or with `--now` its next step."""
-    titled_at = case.open.titled_at
-    assert titled_at is not None
-    was_off = key.status is KeyStatus.INACTIVE and key.status_since < titled_at
     if order.now:
-        if key.is_active or was_off:
+        if not _went_since(order, key):
             return None
         return Obey(
             Reason.NAMED,
@@ -63,7 +72,7 @@ def _progress(case: Case, order: Order, key: AccessKey) -> Obey | None:
     return Obey(
         Reason.NAMED,
         f"{key.key_id} is Inactive, and is deleted when it has rested"
-        if was_off
+        if not key.is_active
         else f"{key.key_id} leaves: it stays Active until its grace is over and it is quiet;"
         f" {case.open.successor} is in every place",
         order_id=order.order_id,
@@ -74,6 +83,8 @@ def _why_not(case: Case, order: Order, key: AccessKey) -> Obey | None:
     """What must be done first, where the open rotation is about other keys, or about no title."""
     rotation = case.rotation
     if rotation is None:
+        return None
+    if order.now and _is_contained(case, rotation, key):
         return None
     if key.key_id not in {rotation.predecessor, rotation.leaving, *_unexplained(case)}:
         return _refuse(
@@ -92,6 +103,18 @@ def _why_not(case: Case, order: Order, key: AccessKey) -> Obey | None:
     return None
 
 
+def _is_contained(case: Case, rotation: Rotation, key: AccessKey) -> bool:
+    """Whether a leaked key is dead already and waits for the slot that this other key takes."""
+    leaked = case.key(rotation.leaving)
+    return (
+        rotation.right is Title.COMPROMISED
+        and rotation.successor is None
+        and rotation.kind is Kind.LEAVE
+        and key.key_id != rotation.leaving
+        and (leaked is None or not leaked.is_active)
+    )
+
+
 def _unexplained(case: Case) -> set[str]:
     """The keys that appeared when the answer of our create was lost, and may be a person's."""
     rotation = case.open
@@ -102,12 +125,12 @@ def _unexplained(case: Case) -> set[str]:
 
 def _leave(case: Case, order: Order, key: AccessKey) -> Action:
     heir: str | Obey | None = None
-    rotation = case.rotation
+    rotation, now = case.rotation, order.now and not _went_since(order, key)
     if rotation is not None and rotation.predecessor == key.key_id:
         heir = rotation.successor
     elif key.is_active and not order.now:
         heir = _staying(case, order, key)
-    elif not order.now:
+    elif not now:
         heir = _not_served(case, order, key)
     if isinstance(heir, Obey):
         return heir
@@ -117,8 +140,9 @@ def _leave(case: Case, order: Order, key: AccessKey) -> Action:
         key_id=key.key_id,
         title=Title.NAMED,
         heir=heir,
-        now=order.now,
+        now=now,
         order_id=order.order_id,
+        supersedes=rotation is not None and _is_contained(case, rotation, key),
     )
     return doors.door(case, leave, doors.FEW)
 

@@ -21,24 +21,45 @@ from rotator.model import (
     Reactivate,
     Reason,
     Selected,
+    Shut,
     Stop,
     Title,
     Verb,
+    Wait,
 )
 
 if TYPE_CHECKING:
     from rotator.model import Action, Case, Order
 
-__all__ = ["ordered"]
+__all__ = ["awaited", "ordered"]
 
 
 def ordered(case: Case) -> Action | None:
-    """The oldest order that asks for something now; an order in progress asks for nothing."""
-    for order in case.orders:
-        action = _obeyed(case, order)
-        if action is not None:
-            return action
-    return None
+    """The oldest order that asks for something now; one in progress, or that waits, asks nothing.
+
+    What contains a leaked key goes before all others.
+    """
+    actions = (_obeyed(case, order) for order in _in_turn(case))
+    return next((a for a in actions if a is not None and not isinstance(a, Wait | Shut)), None)
+
+
+def awaited(case: Case, action: Action) -> Action:
+    """The same action; where nothing is to be done now, what the oldest order waits for.
+
+    A stop stands whatever is waited for, but before the order that answers it.
+    """
+    for order in _in_turn(case):
+        answers = isinstance(action, Stop) and order.verb is Verb.DELIVER
+        if not (answers or isinstance(action, Wait)):
+            continue
+        wait = _obeyed(case, order)
+        if isinstance(wait, Wait | Shut):
+            return wait
+    return action
+
+
+def _in_turn(case: Case) -> list[Order]:
+    return sorted(case.orders, key=lambda order: (not order.contain_first, order.order_id))
 
 
 def _obeyed(case: Case, order: Order) -> Action | None:

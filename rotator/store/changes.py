@@ -259,6 +259,13 @@ class Change(Telling):
         )
         return changed.rowcount == 1
 
+    def order_about(self, order_id: int, key_id: str) -> None:
+        """Record which key an order that named a user turned out to be about."""
+        mine = shapes.of_user(orders, self._ref) & (orders.c.order_id == order_id)
+        self._connection.execute(
+            update(orders).where(mine, orders.c.key_id.is_(None)).values(key_id=key_id)
+        )
+
     def hold(self, reason: Reason, *, message: str, by: str) -> int:
         """Hold this user until somebody releases it. Recorded in the journal too."""
         row = self._row(

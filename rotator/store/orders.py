@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, exists, insert, or_, select, update
@@ -199,8 +199,11 @@ class Holds:
     def __init__(self, rows: Sequence[Row[Any]]) -> None:
         """`rows` of the table of orders, oldest first."""
         self._rows: dict[tuple[Scope, str, str], Row[Any]] = {}
+        self._again: dict[int, datetime] = {}
         for row in rows:
-            self._rows.setdefault((row.scope, *_subject_of(row)), row)
+            first = self._rows.setdefault((row.scope, *_subject_of(row)), row)
+            if first is not row:
+                self._again[first.order_id] = row.given_at
 
     def on(self, ref: UserRef, *, account: str, policy: str | None) -> Hold | None:
         """The hold that stops this user: the narrowest, and of these the oldest."""
@@ -215,7 +218,9 @@ class Holds:
             or min(of_account, key=lambda row: row.order_id, default=None)
             or self._rows.get((Scope.ALL, "", ""))
         )
-        return None if found is None else shapes.hold(found)
+        if found is None:
+            return None
+        return replace(shapes.hold(found), said_again_at=self._again.get(found.order_id))
 
 
 def _subject_of(row: Row[Any]) -> tuple[str, str]:

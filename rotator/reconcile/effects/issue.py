@@ -21,7 +21,7 @@ from rotator.model import (
     Step,
 )
 from rotator.reconcile.effects.approvals import spend, tell_spent
-from rotator.reconcile.effects.leave import places_named, supersede
+from rotator.reconcile.effects.leave import places_named, supersede, take_over
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
 
@@ -85,6 +85,7 @@ def _begin(journey: Visit, action: Issue) -> Sent:
     with journey.change(extend=extension(journey)) as change:
         supersede(journey, change)
         change.begin(rotation, places_named(journey))
+        take_over(journey, change, action.order_id, action.predecessor if action.title else None)
         change.journal(
             Step.BEGIN,
             JournalOutcome.DONE,

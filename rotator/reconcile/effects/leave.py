@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rotator.reconcile.journey import Visit
     from rotator.store import Change
 
-__all__ = ["leave", "places_named", "supersede"]
+__all__ = ["leave", "places_named", "supersede", "take_over"]
 
 
 def leave(journey: Visit, action: Leave) -> Progress:
@@ -31,6 +31,7 @@ def leave(journey: Visit, action: Leave) -> Progress:
                 change.begin(_begun(journey, action), places_named(journey) if action.heir else ())
             else:
                 _retitle(journey, change, action)
+            take_over(journey, change, action.order_id, action.key_id)
             change.journal(
                 Step.BEGIN,
                 JournalOutcome.DONE,
@@ -68,6 +69,22 @@ def supersede(journey: Visit, change: Change) -> None:
             Reason.SUPERSEDED,
             journey.equipment.clock(),
         )
+
+
+def take_over(journey: Visit, change: Change, order_id: int | None, key_id: str | None) -> None:
+    """The open rotation is this order's from now on: that of another order asks no more.
+
+    The order is about this very key from now on, whatever other keys the user comes to have.
+    """
+    owner = journey.case.rotation.order_id if journey.case.rotation else None
+    if owner is not None and owner != order_id and _is_open(journey, owner):
+        change.order_done(owner, "withdrawn", f"superseded by order {order_id}")
+    if order_id is not None and key_id is not None:
+        change.order_about(order_id, key_id)
+
+
+def _is_open(journey: Visit, order_id: int) -> bool:
+    return any(order.order_id == order_id for order in journey.case.orders)
 
 
 def places_named(journey: Visit) -> list[PlaceRow]:
@@ -113,3 +130,14 @@ def _retitle(journey: Visit, change: Change, action: Leave) -> None:
     )
     if rotation.leaving != action.key_id:
         change.facts(rotation.rotation_id, **NOTHING_YET)
+    if rotation.successor != action.heir:
+        # What was known of another heir says nothing of this one.
+        change.facts(
+            rotation.rotation_id,
+            issued_at=None,
+            own_use_at=None,
+            proven_at=None,
+            delivered_at=None,
+        )
+        for row in journey.known.places:
+            change.place(row.place, delivered_at=None, failures=None)

@@ -25,6 +25,7 @@ from rotator.model import (
     SwitchedOff,
     SwitchedOn,
     Title,
+    Verb,
 )
 from rotator.reconcile.effects.approvals import Spent, accept, spend, tell_spent, withdraw
 from rotator.reconcile.effects.progress import Progress
@@ -190,6 +191,19 @@ def hold_for_good(
     lasts = lasts and not (rotation and rotation.right is Title.COMPROMISED)
     if reason is not None and not lasts:
         change.hold(reason, message=message, by=journey.who(order_id))
+    if reason is not None and rotation is not None:
+        _withdraw_words_against(journey, change, rotation.leaving, but=order_id)
+
+
+def _withdraw_words_against(
+    journey: Visit, change: Change, key_id: str | None, *, but: int | None
+) -> None:
+    """Whoever lets a key live takes back what was said against it, or it would go again at once."""
+    for order in journey.case.orders:
+        against = order.compromised or order.verb is Verb.RETIRE
+        about = order.key_id == key_id or order.order_id == journey.case.open.order_id
+        if against and about and order.order_id != but:
+            change.order_done(order.order_id, "withdrawn", f"{key_id} is to live: the user is held")
 
 
 def _handed_over(journey: Visit, action: Record, fact: HandedOver) -> None:
