@@ -67,10 +67,10 @@ def _readers_down(case: Case, rotation: Rotation) -> Stop | None:
     leaver = case.key(rotation.leaving)
     if rotation.successor is not None or rotation.kind is not Kind.LEAVE:
         return None
+    if rotation.right is not Title.COMPROMISED:
+        return None  # whoever says `--now` has said what becomes of its readers
     if leaver is None or leaver.status is not KeyStatus.INACTIVE:
         return None
-    if rotation.right is Title.NAMED and leaver.status_since < (rotation.titled_at or case.now):
-        return None  # its deletion is what was asked for
     place = next((p for p in our_places(case) if served(p) == leaver.key_id), None)
     if place is None:
         return None

@@ -306,7 +306,7 @@ def test_now_takes_one_step_and_no_more() -> None:
 
     assert bare(done) == DONE
     assert "The same order given again deletes it at once" in done.message
-    assert bare(rests) == Stop(Reason.SINK_SERVES_DEAD, "")
+    assert bare(rests) == Wait(Reason.RECOVERY, "", NOW + POLICY.recovery_period)
 
 
 def test_now_deletes_a_key_that_was_inactive() -> None:
