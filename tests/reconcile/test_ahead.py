@@ -84,8 +84,7 @@ def apart(
 
 def greatest(world: World, name: str, begins: datetime, until: datetime) -> timedelta:
     """How old an Active key of a user truly got in a span of time."""
-    user = world.aws.named(name)
-    assert user is not None
+    user = next(user for user in world.aws.users.values() if user.name == name)
     ages = [timedelta(0)]
     for key in world.aws.keys.values():
         if key.user_id != user.user_id:
