@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from rotator.cli.clocks import clock
 from rotator.cli.outcomes import FAILED, FINE, PENDING
 from rotator.cli.output import moment, say, table, tell, tell_document
 from rotator.cli.rows import action_row
@@ -44,7 +43,7 @@ def calendar(
         StoreError: the store cannot be read.
     """
     equipment = planner.equipment
-    rhythms = Rhythms(policies, last_at=last_sweeps(equipment, policies), now=clock())
+    rhythms = Rhythms(policies, last_at=last_sweeps(equipment, policies), now=equipment.clock())
     scene, errors = scene_of(planner, policies, rhythms, until=given.until, only=only)
     seen = look_ahead(scene, given.until)
     assumed = (*ASSUMED, ALONE) if only is not None else ASSUMED

@@ -85,6 +85,20 @@ def test_a_configuration_that_is_wrong(
     assert sentence in answer.err
 
 
+@pytest.mark.parametrize("given", [[], ["--exit-code"], ["--policy", "ci"]])
+def test_an_account_that_cannot_be_read_is_a_failure(program: Program, given: list[str]) -> None:
+    """What could be compared is told, and that it is not the whole, whatever else was asked."""
+    assert program("state", "init").status == 0
+    old = program.folder / "old.yaml"
+    old.write_text(program.config.read_text())
+
+    answer = program("plan", "--against", str(old), *given)
+
+    assert answer.status == 1
+    assert answer.out == "0 users looked at; the change concerns 0 of them.\n"
+    assert answer.err.count("no AWS credentials were found") == 1
+
+
 def test_two_questions_at_once(program: Program) -> None:
     """`--until` and `--against` are asked one at a time; what is not there is told."""
     both = program("plan", "--until", "9d", "--against", "x")

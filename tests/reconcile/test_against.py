@@ -9,7 +9,7 @@ import pytest
 
 from rotator.daemon.schedules import Rhythms
 from rotator.judgement.differences import Change
-from rotator.model import Exclusion, Mode, Selector
+from rotator.model import Account, Exclusion, Mode, Selector
 from rotator.reconcile import Planner, compare, last_sweeps, sweep
 from tests.reconcile.random_worlds import lived
 from tests.reconcile.test_ahead import DONE, GAP, calendar_of, done, foreseen
@@ -42,11 +42,14 @@ def rhythm_of(equipment: Equipment) -> Rhythm:
     return Rhythms(policies, last_at=last_sweeps(equipment, policies), now=equipment.clock())
 
 
+def under(world: World, configuration: Configuration) -> Planner:
+    """Who looks at the world by this configuration."""
+    return Planner(replace(world.equipment, configuration=lambda: configuration))
+
+
 def compared(world: World, new: Configuration) -> list[Difference]:
     """What loading `new` is told to do."""
-    old = world.configuration
-    before = Planner(replace(world.equipment, configuration=lambda: old))
-    after = Planner(replace(world.equipment, configuration=lambda: new))
+    before, after = under(world, world.configuration), under(world, new)
     found, _, errors = compare(before, after, rhythm_of)
     assert errors == []
     return found
@@ -139,6 +142,56 @@ def test_a_place_that_is_lost_stops_an_open_rotation(world: World) -> None:
     found = changes(world, policy(sinks=(OTHER,)))
 
     assert ("bob", "stopped") in found
+
+
+LAB = Account("lab")
+
+
+def test_an_account_that_is_new_brings_its_users(world: World) -> None:
+    """And one that is not configured any more loses them."""
+    world.add_user()
+    world.aws.ids = {"lab": "222233334444"}
+    eve = world.aws.add_user("eve", account_id="222233334444")
+    world.aws.add_key(eve, age=3 * DAY)
+    old = world.configuration
+    new = replace(
+        old, accounts=(Account("prod"), LAB), policies=(policy(accounts=("prod", "lab")),)
+    )
+
+    enters = {(one.user.name, one.change) for one in compared(world, new)}
+    assert enters == {("eve", Change.ENTERS), ("eve", Change.DUE)}
+    world.configuration = new
+    leaves = {(one.user.name, one.change) for one in compared(world, old)}
+    assert leaves == {("eve", Change.LEAVES), ("eve", Change.PLACE_REMOVED)}
+
+
+def test_an_account_that_cannot_be_read_is_told_once(world: World) -> None:
+    """Of its users nothing can be said; those of the others are compared."""
+    world.add_user(age=3 * DAY)
+    world.aws.ids, world.aws.refused = {"lab": "222233334444"}, {"lab"}
+    old = replace(world.configuration, accounts=(Account("prod"), LAB))
+    old = replace(old, policies=(policy(accounts=("prod", "lab")),))
+    new = replace(old, policies=(policy(accounts=("prod", "lab"), rotate_after=6 * DAY),))
+    found, looked_at, errors = compare(under(world, old), under(world, new), rhythm_of)
+
+    assert errors == ["account lab: no such role"]
+    assert ([one.user.name for one in found], looked_at) == (["bob"], 1)
+
+
+def test_one_user_alone_is_looked_at(world: World) -> None:
+    """Who was not asked for is not compared; who is nobody's is not looked at."""
+    world.reconfigure(policy(include=(Selector(name="bob"), Selector(name="eve"))))
+    bob = world.add_user(age=3 * DAY)
+    world.add_user("eve", age=3 * DAY)
+    world.add_user("zoe", age=3 * DAY)
+    (terms,) = world.configuration.policies
+    new = replace(world.configuration, policies=(replace(terms, rotate_after=6 * DAY),))
+    before, after = under(world, world.configuration), under(world, new)
+
+    found, looked_at, _ = compare(before, after, rhythm_of, only=bob.ref)
+    assert ([one.user.name for one in found], looked_at) == (["bob"], 1)
+    found, looked_at, _ = compare(before, after, rhythm_of)
+    assert ([one.user.name for one in found], looked_at) == (["bob", "eve"], 2)
 
 
 def renewed(chance: Random, terms: Policy) -> Policy:
