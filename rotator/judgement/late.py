@@ -37,11 +37,9 @@ def late_evidence(case: Case) -> Reactivate | Stop | Close | None:
         return None
     if rotation.right is Title.ORPHAN:
         return _orphan_in_use(case, rotation)
-    if rotation.right is None:
-        return _successor_gone(case, rotation)
     rule = rule_of(rotation)
     if rule is None:
-        return None
+        return _successor_gone(case, rotation)
     if by_word(rotation) or not rule.late:
         return _of_one_that_was_named(case, rotation)
     return (

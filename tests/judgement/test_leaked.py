@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.judgement.judge import judge
+from rotator.judgement.leaked import others_turn
 from rotator.judgement.orders import awaited, ordered
 from rotator.model import (
     Deactivate,
@@ -21,6 +22,7 @@ from rotator.model import (
     Title,
     Unreadable,
     Unselected,
+    Verb,
     Wait,
 )
 from tests.judgement.worlds import (
@@ -32,6 +34,7 @@ from tests.judgement.worlds import (
     OLD,
     OTHER,
     SETTLE,
+    TIMING,
     a_case,
     a_key,
     a_place,
@@ -50,7 +53,9 @@ from tests.judgement.worlds import (
 )
 
 if TYPE_CHECKING:
-    from rotator.model import Case
+    from datetime import timedelta
+
+    from rotator.model import Case, Order
 
 LEAKED: dict[str, Any] = {
     "leaver": OLD,
@@ -107,6 +112,16 @@ def one(**facts: Any) -> Case:  # noqa: ANN401 - facts of a case
             f"`rotator retire {NEW} --now --reason …` deletes it (Inactive, 90 d old, never used;"
             " it cannot be revived any more)",
             id="an Inactive key takes the slot",
+        ),
+        pytest.param(
+            grace(
+                old_key(),
+                a_key(NEW, HOUR, off=HOUR),
+                rotation=issued(HOUR, **LEAKED),
+                orders=said(),
+            ),
+            f"`rotator retire {NEW} --now --reason …` deletes it",
+            id="its successor is dead, and takes the slot",
         ),
     ],
 )
@@ -302,3 +317,56 @@ def test_a_key_that_our_own_replica_signs_with_is_kept_for_it() -> None:
     )
 
     assert bare(judge(world)) == Wait(Reason.NOT_QUIET, "", NOW + SETTLE)
+
+
+def pair(first: Order, second: Order, *, off: timedelta | None = None, **facts: Any) -> Case:  # noqa: ANN401 - facts of a rotation
+    """An order has the open rotation, in which the old key leaves; another follows."""
+    made = {"leaver": OLD, "titled_at": ago(DAY), "order_id": first.order_id, **facts}
+    return a_case(
+        a_key(age=20 * DAY, last_use=used(HOUR), off=off),
+        a_key(NEW, 10 * DAY),
+        rotation=leaving(**{"title": Title.COMPROMISED, **made}),
+        places=(a_place(),),
+        orders=(first, second),
+    )
+
+
+FIRST = an_order(compromised=True, key_id=OLD, enforce=True)
+ALSO = replace(FIRST, order_id=8, key_id=NEW)
+GOES = an_order(Verb.RETIRE, 8, key_id=NEW, reason="two keys")
+BY_NAME = an_order(Verb.RETIRE, key_id=OLD, reason="two keys")
+IN_TURN = Wait(Reason.SETTLING, "", NOW + TIMING.retry_min)
+
+
+@pytest.mark.parametrize(
+    ("world", "order", "expected"),
+    [
+        pytest.param(pair(FIRST, ALSO), ALSO, IN_TURN, id="a leaked key dies before the next"),
+        pytest.param(pair(FIRST, ALSO, off=HOUR), ALSO, None, id="it is dead: the next one's turn"),
+        pytest.param(
+            pair(BY_NAME, ALSO, title=Title.NAMED), ALSO, None, id="whoever is named makes way"
+        ),
+        pytest.param(
+            pair(BY_NAME, GOES, title=Title.NAMED),
+            GOES,
+            IN_TURN,
+            id="who is named makes no way for another such",
+        ),
+        pytest.param(
+            pair(FIRST, GOES, off=HOUR), GOES, IN_TURN, id="nor does a leaked key that is dead"
+        ),
+        pytest.param(pair(FIRST, ALSO), FIRST, None, id="the rotation is its own"),
+        pytest.param(
+            pair(FIRST, replace(ALSO, key_id=OLD)),
+            replace(ALSO, key_id=OLD),
+            None,
+            id="the very same key",
+        ),
+    ],
+)
+def test_orders_on_two_keys_are_obeyed_in_turn(
+    world: Case, order: Order, expected: Wait | None
+) -> None:
+    """An order does not rob another of its rotation but for a key in the wrong hands."""
+    assert order.key_id is not None
+    assert expected == bare(others_turn(world, order, order.key_id))

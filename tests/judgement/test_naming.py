@@ -182,6 +182,17 @@ def off(**facts: Any) -> Case:  # noqa: ANN401 - facts of a case
             id="an orphan that rests, now",
         ),
         pytest.param(
+            a_case(
+                a_key(age=20 * DAY, off=HOUR),
+                a_key(NEW, 10 * DAY),
+                rotation=leaving(Title.COMPROMISED, OLD, deactivated_at=ago(HOUR), order_id=6),
+                places=(a_place(),),
+                orders=(named(now=True),),
+            ),
+            replace(a_leave(heir=None, now=True), supersedes=True),
+            id="the key that takes the slot of a leaked one, now",
+        ),
+        pytest.param(
             grace(rotation=delivered(leaver=OLD, title=Title.COMPROMISED), orders=(named(OLD),)),
             REFUSED,
             id="one in the wrong hands leaves already",
