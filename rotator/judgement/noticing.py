@@ -131,10 +131,12 @@ def _switched_off(case: Case) -> Record | None:
         return None
     if rule.heir(rotation) and not rule.by_word and rotation.delivered_at is None:
         return None
+    # Whoever waits for an heir rests from the heir's delivery on; the others since it is known.
+    rests_since = case.now if rule.heir(rotation) else leaver.status_since
     return Record(
         Reason.SEEN,
         f"{leaver.key_id} is seen Inactive: it rests from now on",
-        SwitchedOff(leaver.key_id, case.now, rotation.evidence),
+        SwitchedOff(leaver.key_id, rests_since, rotation.evidence),
     )
 
 

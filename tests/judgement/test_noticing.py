@@ -177,7 +177,7 @@ EVIDENCE = {OLD: used(30 * DAY)}
         ),
         pytest.param(
             an_undelivered(a_key(NEW, 3 * DAY, off=MINUTE)),
-            recorded(SwitchedOff(NEW, NOW)),
+            recorded(SwitchedOff(NEW, ago(MINUTE))),
             id="an undelivered key needs no delivery to rest",
         ),
         pytest.param(
