@@ -10,7 +10,7 @@ from rotator.judgement.approvals import LIFE, approval_for, has_lapsed, lapses_a
 from rotator.judgement.delivering import is_owed
 from rotator.judgement.handing import hand
 from rotator.judgement.leaving import rule_of
-from rotator.judgement.wording import span
+from rotator.judgement.wording import release_of, span
 from rotator.model import (
     KEYS_MAX,
     Deliver,
@@ -18,7 +18,6 @@ from rotator.model import (
     KeyStatus,
     Order,
     Reason,
-    Scope,
     Selected,
     Serves,
     Title,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rotator.judgement.doors import GateEntry
-    from rotator.model import Case, Hold, PlaceState
+    from rotator.model import Case, PlaceState
 
 __all__ = ["approvals_of", "door_of", "may_do", "reading_of", "release_of", "whose"]
 
@@ -167,7 +166,8 @@ def may_do(case: Case) -> list[str]:
     elif case.hold is None and len(case.listed) >= KEYS_MAX:
         lines += [f"rotator retire {key.key_id} --reason …" for key in case.listed]
     lines += _approvable(case)
-    lines += [f"rotator rotate {key.key_id} --compromised" for key in case.active]
+    enforce = "" if case.enforced or not isinstance(case.selection, Selected) else " --enforce"
+    lines += [f"rotator rotate {key.key_id} --compromised{enforce}" for key in case.active]
     if not is_owed(case) and isinstance(_given(case), Deliver):
         lines.append(f"rotator deliver {user}")
     if rotation is None and any(place.claimed and place.sink_id is None for place in case.places):
@@ -200,14 +200,3 @@ def _may_rotate(case: Case) -> bool:
 
 def _policy(case: Case) -> str:
     return case.policy.name if case.policy else ""
-
-
-def release_of(hold: Hold, user: str, account: str, policy: str) -> str:
-    """The command that ends a hold: that of its very scope."""
-    whom = {
-        Scope.USER: user,
-        Scope.POLICY: f"--policy {policy}",
-        Scope.ACCOUNT: f"--account {account}",
-        Scope.ALL: "--all",
-    }
-    return f"rotator release {whom[hold.scope]}"

@@ -95,9 +95,19 @@ def pull(settings: Settings, given: Namespace) -> int:
             errand = Errand(equipment, subject, order_id)
             ended = errand.see_to()
         message = _message(store, subject, verb, ended) or errand.why
+        message = _contained(store, subject, given) + message
     _print(settings, errand, ended, message, leaked=_lives_on(given))
     done = ended is not None and ended.outcome in {"done", None}
     return FINE if done else asked.status(FAILED)
+
+
+def _contained(store: Store, subject: Subject, given: Namespace) -> str:
+    """That a leaked key is dead already, whatever else its order waits for or could not do."""
+    known = store.know(subject.ref)
+    key = _key(known.keys, subject.key_id)
+    if not getattr(given, "contain_first", False) or key is None or key.is_active:
+        return ""
+    return f"{key.key_id} is switched off since {moment(key.status_since)}; what is left: "
 
 
 def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:

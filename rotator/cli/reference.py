@@ -36,7 +36,8 @@ they are unique; keys that were deleted are found, too.
 | 130, 143 | ended by Ctrl-C or SIGTERM; a key that was issued reached its places, if it could |
 
 A store is made only by `state init` or `daemon --init-state`. Without one, `daemon`, `run` and
-the orders (`rotate`, `rollback`, `close`, `hold`, `release`) exit with 2; `plan`, `status`,
+the orders (`rotate`, `retire`, `rollback`, `deliver`, `approve`, `close`, `hold`, `release`)
+exit with 2; `plan`, `status`,
 `explain` and `history` go on as on the first day, and say so.
 
 `plan --until` plays the same judgement forward over all users together, and asks nobody and changes

@@ -31,8 +31,9 @@ def deliver_the_rest(sweeper: Sweeper) -> None:
     sweeper.deliver_held(time.monotonic() + limit, waiting=_telling(sweeper))
     for ref in sweeper.equipment.hands.users():
         say(
-            f"The new key of user {ref.user_id} could not be delivered: its secret ends with this"
-            " process. The next run or the daemon throws the key away and makes another."
+            f"The new key of {_called(sweeper, ref)} is not in every place, and its secret ends"
+            " with this process. The next run or the daemon goes on from a readable place that has"
+            " it; where none has, it throws the key away and makes another."
         )
 
 
@@ -65,3 +66,8 @@ def waited_for(known: Known) -> list[str]:
         for row in known.places
         if row.delivered_at is None
     ]
+
+
+def _called(sweeper: Sweeper, ref: UserRef) -> str:
+    row = sweeper.equipment.store.know(ref).user
+    return str(row) if row is not None else f"user {ref.user_id}"

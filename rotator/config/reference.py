@@ -168,7 +168,7 @@ def _name(annotation: object) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    default = field.get_default()
+    default = field.get_default(call_default_factory=True)
     if default is PydanticUndefined:
         return "**required**"
     if default is None:

@@ -58,11 +58,20 @@ def begin(case: Case) -> Action:
         return leave
     if due is None:
         if not wants_first_key(case):
-            return _not_due(case)
+            return _readers_down(case) or _not_due(case)
         return ready(case, contact_forgives=True) or doors.door(case, _first(), doors.BEGINNING)
     return (
         no_slot(case, due) or ready(case) or doors.door(case, _replace(case, due), doors.BEGINNING)
     )
+
+
+def _readers_down(case: Case) -> Stop | None:
+    """No key of the user is Active, and a place serves one of them: told, due or not."""
+    if case.active or "only" in case.terms.retire:
+        return None
+    stops = [contact_of(case, place) for place in case.places if place.reading is not None]
+    dead = (s for s in stops if isinstance(s, Stop) and s.reason is Reason.SINK_SERVES_DEAD)
+    return next(dead, None)
 
 
 def ready(
@@ -135,7 +144,8 @@ def is_curious(case: Case) -> bool:
     levers = {Verb.ROTATE, Verb.RETIRE, Verb.DELIVER}
     asked = any(order.verb in levers for order in case.orders)
     due = due_key(case)
-    return asked or due is not None or wants_first_key(case) or bool(candidates(case, due))
+    down = not case.active and any(place.claimed for place in case.places)
+    return asked or down or due is not None or wants_first_key(case) or bool(candidates(case, due))
 
 
 def no_slot(case: Case, due: AccessKey) -> Stop | None:

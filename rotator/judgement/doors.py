@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rotator.judgement.approvals import approval_for
 from rotator.judgement.calendar import opens_at
-from rotator.judgement.wording import moment, span
+from rotator.judgement.wording import moment, release_of, span
 from rotator.model import Deactivate, Delete, DoorName, Issue, Leave, Reason, Scope, Shut
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = [
     "GateEntry",
     "door",
     "door_of",
+    "release",
     "shut_gates",
 ]
 
@@ -119,6 +120,14 @@ def _approval(case: Case, door: DoorName) -> Gate | None:
 
 Behind = Issue | Leave | Deactivate | Delete
 """What stands behind a door."""
+
+
+def release(case: Case) -> str:
+    """The command that ends the hold in force: that of its very scope."""
+    assert case.hold is not None
+    policy = case.policy.name if case.policy else ""
+    return release_of(case.hold, str(case.user), case.user.account, policy)
+
 
 GateEntry = tuple[Reason, "Callable[[Case, DoorName], Gate | None]"]
 

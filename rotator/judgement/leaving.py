@@ -302,10 +302,10 @@ def _grace(case: Case, key: AccessKey) -> Wait | None:
     if until <= case.now:
         return None
     since = "named" if rotation.title is Title.NAMED else "delivered"
-    stays = f"{rotation.successor} is delivered" if since == "delivered" else "named"
+    what = f"{rotation.successor} is delivered" if since == "delivered" else "it was named"
     return Wait(
         Reason.GRACE,
-        f"both keys work: {stays} since {moment(start)}, and"
+        f"both keys work: {what} since {moment(start)}, and"
         f" {key.key_id} stays Active until {moment(until)} at least (grace_period"
         f" {span(policy.grace_period)})",
         until,

@@ -30,7 +30,7 @@ def retire(case: Case, order: Order) -> Action | None:
     if _is_begun(case, order, key):
         return _progress(case, order, key)
     if case.hold is not None:
-        return _refuse(order, f"the user is held; first `rotator release {case.user}`")
+        return _refuse(order, f"the user is held; first `{doors.release(case)}`")
     return (
         others_turn(case, order, key.key_id)
         or _why_not(case, order, key)

@@ -89,8 +89,8 @@ def _rotate(case: Case, order: Order) -> Action | None:
             return None
         return Obey(
             Reason.COMPLETED,
-            f"{rotation.successor} is issued and delivered; {rotation.predecessor or 'no key'}"
-            " leaves when it is safe",
+            f"{rotation.successor} is issued and delivered"
+            + (f"; {rotation.predecessor} leaves when it is safe" if rotation.predecessor else ""),
             order_id=order.order_id,
         )
     return _why_not_rotate(case, order) or _begin(case, order)
@@ -108,7 +108,7 @@ def _why_not_rotate(case: Case, order: Order) -> Obey | None:
     if not isinstance(case.selection, Selected):
         return _refuse(order, "no policy, or more than one, selects this user: select it by one")
     if case.hold is not None:
-        return _refuse(order, f"the user is held; first `rotator release {case.user}`")
+        return _refuse(order, f"the user is held; first `{doors.release(case)}`")
     if not case.enforced and not order.enforce:
         return _refuse(order, "the policy only observes this user; say `--enforce` to act")
     if order.key_id is not None and order.key_id not in {key.key_id for key in case.listed}:
@@ -160,14 +160,14 @@ def _rollback(case: Case, order: Order) -> Action:
         return Obey(
             Reason.BY_HAND,
             f"{leaver.key_id} is Active: the user is held, and it stays so until"
-            f" `rotator release {case.user}`",
+            f" `rotator release {case.user}`" + _why(order),
             order_id=order.order_id,
             hold=Reason.BY_HAND,
         )
     return Reactivate(
         Reason.BY_HAND,
         f"{order.actor} rolls back: {leaver.key_id} is revived, and the user is held until"
-        f" `rotator release {case.user}`",
+        f" `rotator release {case.user}`" + _why(order),
         key_id=leaver.key_id,
         hold=Reason.REACTIVATED,
         order_id=order.order_id,
@@ -195,6 +195,10 @@ def _close(case: Case, order: Order) -> Action:
         order_id=order.order_id,
         gives_up_places=True,
     )
+
+
+def _why(order: Order) -> str:
+    return f" ({order.reason})" if order.reason else ""
 
 
 def _refuse(order: Order, message: str) -> Obey:

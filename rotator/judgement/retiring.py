@@ -36,7 +36,7 @@ def retiring(case: Case, due: AccessKey | None) -> Action | None:
     """
     wanted = candidates(case, due)
     if not wanted:
-        return None
+        return _rests_still(case, due)
     if unknown := next((k for k in case.listed if isinstance(k.last_use, UseUnknown)), None):
         return Wait(
             Reason.LAST_USE_UNKNOWN,
@@ -48,6 +48,31 @@ def retiring(case: Case, due: AccessKey | None) -> Action | None:
         return None
     inactive = [key for key in rest if not key.is_active]
     return _least_used(case, inactive or rest)
+
+
+def _rests_still(case: Case, due: AccessKey | None) -> Wait | None:
+    """An Inactive key that will make room once it is known to be Inactive for long enough."""
+    policy = case.policy
+    if due is None or policy is None or case.rotation or "inactive" not in policy.retire:
+        return None
+    resting = [
+        key
+        for key in case.listed
+        if _is_off(key)
+        and not _is_latest(case, key)
+        and not any(served(place) == key.key_id for place in our_places(case))
+    ]
+    if len(resting) != 1:
+        return None
+    key = resting[0]
+    until = key.status_since + policy.recovery_period
+    return Wait(
+        Reason.RECOVERY,
+        f"{due.key_id} is due, and {key.key_id} takes the other slot: it is Inactive since"
+        f" {moment(key.status_since)} as far as is known, and the policy retires it"
+        f" {moment(until)}",
+        max(until, case.now + case.timing.settle),
+    )
 
 
 def candidates(case: Case, due: AccessKey | None) -> list[AccessKey]:

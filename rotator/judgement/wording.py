@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from rotator.model import LastUse, NeverUsed, UsedAt, UseUnknown
+from rotator.model import Hold, LastUse, NeverUsed, Scope, UsedAt, UseUnknown
 
-__all__ = ["listing", "moment", "span", "used"]
+__all__ = ["listing", "moment", "release_of", "span", "used"]
 
 _UNITS = (
     (timedelta(days=1), "d"),
@@ -54,3 +54,14 @@ def listing(words: list[str]) -> str:
     """Several things as one phrase: `a`, `a and b`, `a, b and c`."""
     *head, last = words
     return f"{', '.join(head)} and {last}" if head else last
+
+
+def release_of(hold: Hold, user: str, account: str, policy: str) -> str:
+    """The command that ends a hold: that of its very scope."""
+    whom = {
+        Scope.USER: user,
+        Scope.POLICY: f"--policy {policy}",
+        Scope.ACCOUNT: f"--account {account}",
+        Scope.ALL: "--all",
+    }
+    return f"rotator release {whom[hold.scope]}"

@@ -165,7 +165,7 @@ TWO_PLACES = (
         pytest.param(CASE, [HISTORY, HOLD_IT, ROTATE, LEAKED], id="idle"),
         pytest.param(
             replace(CASE, enforced=False),
-            [HISTORY, HOLD_IT, f"{ROTATE} --enforce", LEAKED],
+            [HISTORY, HOLD_IT, f"{ROTATE} --enforce", f"{LEAKED} --enforce"],
             id="observed",
         ),
         pytest.param(
@@ -193,7 +193,7 @@ TWO_PLACES = (
         ),
         pytest.param(
             replace(CASE, policy=ASKING, enforced=False),
-            [HISTORY, HOLD_IT, f"{ROTATE} --enforce", LEAKED],
+            [HISTORY, HOLD_IT, f"{ROTATE} --enforce", f"{LEAKED} --enforce"],
             id="observed: nothing is approved that is not begun",
         ),
         pytest.param(

@@ -283,3 +283,20 @@ def test_candidates_need_no_reading() -> None:
 
     assert [key.key_id for key in candidates(world, world.keys[1])] == [NEW]
     assert candidates(replace(world, policy=None), world.keys[1]) == []
+
+
+def test_an_inactive_key_that_will_make_room_is_waited_for() -> None:
+    """Nobody is asked for what comes by itself: the sentence has the day."""
+    world = beside(due(), a_key(NEW, 90 * DAY, off=13 * DAY))
+
+    assert bare(judge(world)) == Wait(Reason.RECOVERY, "", NOW + DAY)
+    assert f"{OLD} is due, and {NEW} takes the other slot" in judge(world).message
+
+
+def test_readers_of_a_dead_key_are_told_though_nobody_is_due() -> None:
+    """The user has no Active key, and a place serves one that was switched off."""
+    world = a_case(a_key(age=30 * DAY, off=DAY), places=(a_place(),))
+    only = replace(world, policy=policy(retire=frozenset({"only"})))
+
+    assert judge(world).reason is Reason.SINK_SERVES_DEAD
+    assert judge(only).reason is Reason.NO_KEY

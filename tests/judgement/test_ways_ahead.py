@@ -96,7 +96,7 @@ BY_POLICY = [
             a_key(NEW, 55 * DAY, off=10 * DAY, first_seen=20 * DAY),
             policy=retiring("inactive"),
         ),
-        "stop foreign_key 0, record 4, delete 18, issue 18, deactivate 26",
+        "record 4, delete 18, issue 18, deactivate 26",
         id="one that has not rested yet makes room when it has",
     ),
     pytest.param(
