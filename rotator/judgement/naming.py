@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rotator.judgement import doors
 from rotator.judgement.delivering import is_owed
 from rotator.judgement.leaked import others_turn
+from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.presence import our_places, served
 from rotator.judgement.wording import listing, moment, span
 from rotator.model import KeyStatus, Kind, Leave, Obey, Reason, Title
@@ -44,10 +45,16 @@ def _is_begun(case: Case, order: Order, key: AccessKey) -> bool:
     if rotation is None or rotation.leaving != key.key_id or rotation.right is not Title.NAMED:
         return False
     if not order.now:
-        return True
+        return not _needs_another_heir(case, rotation, key)
     titled_at = rotation.titled_at or case.now
     deletes = rotation.now and key.status_since < titled_at
     return (rotation.now and key.is_active) or deletes or _went_since(order, key)
+
+
+def _needs_another_heir(case: Case, rotation: Rotation, key: AccessKey) -> bool:
+    """Whether the key that was to stay is dead, and the order chooses anew or is refused."""
+    chosen = rotation.successor is not None and rotation.predecessor != key.key_id
+    return chosen and key.is_active and heir_is_dead(case)
 
 
 def _went_since(order: Order, key: AccessKey) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -75,9 +75,10 @@ def outcomes(world: World, user: User) -> list[str]:
     return [row.detail for row in rows if row.detail in ends]
 
 
-def order(world: World, user: User, verb: Verb) -> int:
+def order(world: World, user: User, verb: Verb, **fields: Any) -> int:  # noqa: ANN401 - of an order
     """A person says something about a user."""
-    return world.store.give(user.ref, Order(0, verb, world.clock(), actor="eve", reason="testing"))
+    said = Order(0, verb, world.clock(), actor="eve", reason="testing", **fields)
+    return world.store.give(user.ref, said)
 
 
 @pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.LOST_BEFORE], ids=str)
