@@ -227,7 +227,7 @@ def _heir_out_of_reach(case: Case, key_id: str) -> Stop | Wait:
     """The key that stays is no key of ours: it is not given up, and nobody leaves for it."""
     unread = next((p for p in our_places(case) if p.readable and may_have(p, key_id, case)), None)
     if unread is not None and not heir_is_dead(case):
-        return Wait(
+        return (place_stop(case) if unread.sink_id is None else None) or Wait(
             Reason.SINK,
             f"{key_id} stays, and is proven with what {unread.place} serves, which cannot be read",
             case.now + case.timing.settle,

@@ -24,7 +24,7 @@ from rotator.judgement.leaving import (
 )
 from rotator.judgement.noticing import noticed, user_gone
 from rotator.judgement.orders import awaited, ordered
-from rotator.judgement.stops import standing_stop
+from rotator.judgement.stops import place_stop, standing_stop
 from rotator.judgement.wording import listing, moment, used
 from rotator.model import (
     Close,
@@ -104,7 +104,7 @@ def _leave(case: Case) -> Action:
     if stop is not None:
         return stop
     if not may_go(case, leaver):
-        return stays(case, leaver)
+        return place_stop(case) or stays(case, leaver)
     if leaver.status is not KeyStatus.INACTIVE:
         return patient(case, leaver) or doors.door(case, _deactivate(case, leaver), gates)
     return rested(case, leaver) or doors.door(case, _delete(leaver), gates)

@@ -49,7 +49,10 @@ QUARANTINE = frozenset({"AWSCompromisedKeyQuarantineV3"})
 
 def ordinary(**fields: Any) -> Policy:  # noqa: ANN401 - the fields of a policy
     """Whose tag says so, in a readable and a write-only place that follow another tag."""
-    return policy(**{"include": (Selector(tags={"team": "ci"}),), "sinks": BOTH, **fields})
+    retired = frozenset({"unused"})
+    return policy(
+        **{"retire": retired, "include": (Selector(tags={"team": "ci"}),), "sinks": BOTH, **fields}
+    )
 
 
 class AtOnce:
@@ -373,7 +376,7 @@ def _stopped(world: Lived) -> None:
     assert world.row_of().blocked_reason is Reason.QUARANTINED
 
 
-PHASES: Mapping[str, Callable[[Lived], None]] = {
+PHASES: dict[str, Callable[[Lived], None]] = {
     "idle": _idle,
     "due": _due,
     "issuing": _issuing,
