@@ -22,6 +22,7 @@ from rotator.reconcile import Planner
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from datetime import datetime
 
     from rotator.cli.build import Settings
     from rotator.model import Configuration, UserRef
@@ -81,12 +82,27 @@ def _hold(given: Namespace, store: Store, whom: Whom, actor: str) -> str:
         whom.scope, subject=whom.subject, until=given.until, reason=given.reason, actor=actor
     )
     end = moment(given.until) if given.until else "somebody releases it"
-    return f"{whom.called} is held until {end}: nothing is begun, switched off or deleted"
+    longer = _stands_longer(store, whom, given.until)
+    return f"{whom.called} is held until {end}: nothing is begun, switched off or deleted{longer}"
+
+
+def _stands_longer(store: Store, whom: Whom, until: datetime | None) -> str:
+    """That an older hold of this user goes on when the new one has ended."""
+    if whom.user is None or until is None:
+        return ""
+    hold = store.hold_on(whom.user.ref, account=whom.user.account, policy=None)
+    if hold is None or hold.until == until:
+        return ""
+    end = f"until {moment(hold.until)}" if hold.until else "until somebody releases it"
+    return f"; an older hold of {hold.by} stands {end}"
 
 
 def _release(given: Namespace, store: Store, whom: Whom, actor: str) -> str:
     reason = given.reason or ""
     ended = store.release_hold(whom.scope, subject=whom.subject, reason=reason, actor=actor)
+    if whom.scope is Scope.ACCOUNT and whom.subject != given.account:
+        # One that was given before any of its users was known stands under the account's name.
+        ended += store.release_hold(whom.scope, subject=given.account, reason=reason, actor=actor)
     if not ended:
         raise Refused(_why_not_held(store, whom))
     held = _still_held(store, whom)
@@ -107,11 +123,18 @@ def _whom(
         if is_hold and given.account not in names:
             hint = nearest(given.account, names) or f"; there are: {', '.join(names)}"
             raise WrongCall(f"there is no account {given.account!r}{hint}")
-        return Whom(Scope.ACCOUNT, given.account, f"account {given.account}")
+        subject = _account_id(store, given.account) or given.account
+        return Whom(Scope.ACCOUNT, subject, f"account {given.account}")
     if given.all:
         return Whom(Scope.ALL, None, "everybody")
     user = user_subject(given.user, store, Planner(equipment))
     return Whom(Scope.USER, user.ref, str(user), user)
+
+
+def _account_id(store: Store, name: str) -> str | None:
+    """The id of an account, once a user of it is known: its name may change, the id never."""
+    ids = {row.user.ref.account_id for row in store.users() if row.user.account == name}
+    return ids.pop() if len(ids) == 1 else None
 
 
 def _why_not_held(store: Store, whom: Whom) -> str:

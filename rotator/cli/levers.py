@@ -11,13 +11,13 @@ from rotator.cli.actors import actor_of, confirmed
 from rotator.cli.build import disable_core_dumps, equip, load_configuration
 from rotator.cli.clocks import clock
 from rotator.cli.interrupts import Interrupts, interrupts
-from rotator.cli.outcomes import FAILED, FINE
+from rotator.cli.outcomes import FAILED, FINE, WrongCall
 from rotator.cli.output import moment, say, tell, tell_document
 from rotator.cli.quiet import outlets_of
 from rotator.cli.stores import opened
 from rotator.cli.subjects import key_subject, subject_of, user_subject
 from rotator.cli.waiting import deliver_the_rest
-from rotator.errors import ReadError, Refused
+from rotator.errors import ReadError
 from rotator.events import Event
 from rotator.judgement.wording import span
 from rotator.model import DoorName, Order, Verb
@@ -81,7 +81,7 @@ def pull(settings: Settings, given: Namespace) -> int:
     disable_core_dumps()
     configuration = load_configuration(settings)
     if getattr(given, "contain_first", False) and not given.compromised:
-        raise Refused("`--contain-first` is for a key that leaked: say `--compromised` too")
+        raise WrongCall("`--contain-first` is for a key that leaked: say `--compromised` too")
     actor, verb, asked = actor_of(settings, given), Verb(given.command), Interrupts()
     with opened(configuration.state) as store:
         equipment = equip(

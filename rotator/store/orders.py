@@ -145,7 +145,7 @@ class Orders(Part):
             connection.execute(
                 update(users)
                 .where(
-                    *(users.c[name] == value for name, value in about.items()),
+                    *_users_of(about),
                     exists().where(
                         shapes.same_user(rotations, users), rotations.c.closed_at.is_(None)
                     ),
@@ -221,6 +221,14 @@ class Holds:
         if found is None:
             return None
         return replace(shapes.hold(found), said_again_at=self._again.get(found.order_id))
+
+
+def _users_of(about: dict[str, str]) -> list[ColumnElement[bool]]:
+    """Whose rows a hold concerned; an account is told by its name or its id."""
+    if "account" in about:
+        account = about["account"]
+        return [or_(users.c.account == account, users.c.account_id == account)]
+    return [users.c[name] == value for name, value in about.items()]
 
 
 def _subject_of(row: Row[Any]) -> tuple[str, str]:

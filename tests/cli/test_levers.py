@@ -391,6 +391,33 @@ class TestHolds:
 
         assert (answer.status, answer.err) == (2, f"rotator: {sentence}\n")
 
+    def test_an_account_stays_held_under_another_name(self, young: Program) -> None:
+        """A name is for people: the hold is on the account, whatever the configuration calls it."""
+        young("run")
+        young("hold", "--account", "prod", "--reason", "audit")
+        young.config.write_text(young.config.read_text().replace("prod: {}", "live: {}"))
+        young("run")
+        refused = young("rotate", "alice")
+        released = young("release", "--account", "live")
+
+        assert "the user is held; first `rotator release --account live`" in refused.err
+        assert released.status == 0
+        assert young("rotate", "alice").status == 0
+
+    def test_an_older_hold_goes_on_when_a_newer_one_ends(self, young: Program) -> None:
+        """Whoever holds a user for a while is told that somebody else does so for longer."""
+        young("hold", "alice", "--reason", "audit", "--as", "eve")
+        answer = young("hold", "alice", "--reason", "exam", "--until", "+4h")
+
+        assert "; an older hold of eve stands until somebody releases it" in answer.out
+
+    def test_to_contain_is_for_a_key_that_leaked(self, young: Program) -> None:
+        """Half a word about a leaked key is a wrong call."""
+        answer = young("rotate", "alice", "--contain-first")
+
+        assert answer.status == 2
+        assert "say `--compromised` too" in answer.err
+
     def test_a_policy_that_is_gone_can_be_released(self, quick: Program) -> None:
         """The hold on a policy outlives its name in the configuration."""
         quick("hold", "--policy", "ci", "--reason", "x")
