@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rotator.cli.build import Settings
 
-__all__ = ["actor_of", "confirmed"]
+__all__ = ["actor_of", "confirmed", "is_meant"]
 
 
 def actor_of(settings: Settings, given: Namespace) -> str:
@@ -29,6 +29,11 @@ def _login() -> str:
     except (OSError, KeyError, ImportError):
         # A container's user may have no name.
         return "unknown"
+
+
+def is_meant(given: Namespace) -> bool:
+    """Whether a person has said yes to this very question: by `--yes`, or at the terminal."""
+    return bool(given.yes) or sys.stdin.isatty()
 
 
 def confirmed(given: Namespace, question: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.cli.actors import actor_of, confirmed
+from rotator.cli.actors import actor_of, confirmed, is_meant
 from rotator.cli.build import disable_core_dumps, equip, load_configuration
 from rotator.cli.clocks import clock
 from rotator.cli.interrupts import Interrupts, interrupts
@@ -20,7 +20,7 @@ from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError
 from rotator.events import Event
 from rotator.judgement.wording import span
-from rotator.model import DoorName, Order, Verb
+from rotator.model import DoorName, Order, Title, Verb
 from rotator.reconcile import Planner, Sweeper
 from rotator.store import UserRow
 
@@ -61,6 +61,17 @@ AT_ONCE = {
 }
 """What is asked where the order waits for nothing; the last that fits."""
 
+LEAKED = (
+    "The key that leaves {subject} is in the wrong hands, it was said. Revive it all the same, and"
+    " hold the user?"
+)
+
+
+def _is_leaked(store: Store, subject: Subject) -> bool:
+    rotation = store.know(subject.ref).rotation
+    return rotation is not None and rotation.right is Title.COMPROMISED
+
+
 _FIND = {Verb.ROTATE: subject_of, Verb.APPROVE: subject_of, Verb.RETIRE: key_subject}
 
 
@@ -88,7 +99,9 @@ def pull(settings: Settings, given: Namespace) -> int:
             configuration, store, outlets_of(settings), actor=actor, stopping=asked.stopping
         )
         subject = _FIND.get(verb, user_subject)(given.subject, store, Planner(equipment))
-        if not confirmed(given, _question(verb, given, subject)):
+        leaked = verb is Verb.ROLLBACK and _is_leaked(store, subject)
+        question = LEAKED.format(subject=subject) if leaked else _question(verb, given, subject)
+        if not confirmed(given, question):
             return FAILED
         with interrupts(asked):
             order_id = _give(store, equipment, subject, _order(given, verb, actor, subject))
@@ -122,7 +135,7 @@ def _order(given: Namespace, verb: Verb, actor: str, subject: Subject) -> Order:
         compromised=getattr(given, "compromised", False),
         contain_first=getattr(given, "contain_first", False),
         now=getattr(given, "now", False),
-        confirmed=given.yes,
+        confirmed=is_meant(given),
         sink_id=getattr(given, "sink", None),
         take_over=getattr(given, "take_over", False),
         action=DoorName(given.action) if verb is Verb.APPROVE else None,

@@ -463,6 +463,20 @@ def test_a_person_is_asked(
     assert len(orders(young)) == (0 if status else 1)
 
 
+def test_a_person_who_is_told_that_the_key_leaked_may_still_want_it_back(
+    young: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal `--yes` must be said; at one the question says what the key is."""
+    young("rotate", OLD_KEY, "--compromised", "--reason", "on GitHub")
+    unsaid = young("rollback", "alice", "--reason", "false alarm")
+    monkeypatch.setattr("sys.stdin", _Terminal("y\n"))
+    said = young("rollback", "alice", "--reason", "false alarm")
+
+    assert (unsaid.status, "say `--yes`" in unsaid.err) == (1, True)
+    assert "is in the wrong hands, it was said. Revive it all the same" in said.err
+    assert said.status == 0
+
+
 def test_who_gives_an_order(young: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record names `--as`, else ROTATOR_ACTOR, else login@host."""
     monkeypatch.setenv("LOGNAME", "carol")
