@@ -99,7 +99,7 @@ def _line(user: UserRow, now: datetime) -> list[object]:
         user.policy,
         f"{user.phase}{late}",
         blocked,
-        user.next_at or user.due_at,
+        user.next_at or (user.due_at if user.due_at and user.due_at > now else None),
         seen,
         (user.blocked_message if user.blocked == "hold" else "") or user.message,
     ]
