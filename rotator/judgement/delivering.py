@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "deliver",
+    "failing",
     "is_owed",
     "lacking",
     "lost_secret",
@@ -311,17 +312,25 @@ def _in_order(case: Case) -> list[PlaceState]:
     return sorted(lacking(case), key=lambda place: not place.readable)
 
 
+def failing(case: Case, place: PlaceState) -> Wait | None:
+    """A put failed here lately, and is tried again at its moment."""
+    if place.failures is None:
+        return None
+    until = place.failures.last_at + case.timing.backoff(place.failures.count)
+    if until <= case.now:
+        return None
+    return Wait(
+        Reason.SINK,
+        f"{place.place} failed {place.failures.count} time(s) in a row"
+        f" ({place.failures.why}); tried again in {span(until - case.now)}",
+        until,
+    )
+
+
 def _obstacle(case: Case, place: PlaceState) -> Stop | Wait | None:
     """What keeps the successor from being put to one place now."""
-    if place.failures is not None:
-        until = place.failures.last_at + case.timing.backoff(place.failures.count)
-        if until > case.now:
-            return Wait(
-                Reason.SINK,
-                f"{place.place} failed {place.failures.count} time(s) in a row"
-                f" ({place.failures.why}); tried again in {span(until - case.now)}",
-                until,
-            )
+    if backoff := failing(case, place):
+        return backoff
     if not place.readable and (obstacle := _not_readable_first(case, place)):
         return obstacle
     return contact_of(case, place)

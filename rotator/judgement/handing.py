@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
-from rotator.judgement.delivering import named, proof_backs_off
+from rotator.judgement.delivering import failing, named, proof_backs_off
 from rotator.judgement.doubt import hard_doubt, soft_doubt
 from rotator.judgement.late import late_evidence
 from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.noticing import user_gone
 from rotator.judgement.presence import our_places, served, written_by_another
-from rotator.judgement.wording import listing, moment, span
+from rotator.judgement.wording import listing, moment
 from rotator.model import (
     Absent,
     Deliver,
@@ -323,15 +323,8 @@ def _not_ours(case: Case, place: PlaceState) -> str | None:
 
 def _wait(case: Case, place: PlaceState, key_id: str) -> Wait | None:
     """What keeps a place from being written now, and will pass."""
-    if place.failures is not None:
-        until = place.failures.last_at + case.timing.backoff(place.failures.count)
-        if until > case.now:
-            return Wait(
-                Reason.SINK,
-                f"{place.place} failed {place.failures.count} time(s) in a row"
-                f" ({place.failures.why}); tried again in {span(until - case.now)}",
-                until,
-            )
+    if backoff := failing(case, place):
+        return backoff
     if place.check is not None:
         why = f"{place.place}: {place.check}"
         return Wait(Reason.SINK, why, case.now + case.timing.retry_max)

@@ -12,6 +12,7 @@ from rotator.judgement.beginning import ready
 from rotator.judgement.delivering import is_owed
 from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.presence import may_have, our_places, served
+from rotator.judgement.refusing import refuse
 from rotator.judgement.wording import listing, moment, span, used
 from rotator.model import (
     KEYS_MAX,
@@ -83,7 +84,7 @@ def _whose(case: Case, order: Order) -> str | Obey:
         return case.active[0].key_id
     keys = [f"{key.key_id} ({key.status})" for key in case.listed]
     which = listing(keys) if keys else "it has none"
-    return _refuse(order, f"say which key of {case.user} leaked: {which}")
+    return refuse(order, f"say which key of {case.user} leaked: {which}")
 
 
 def _is_begun(case: Case, key: AccessKey) -> bool:
@@ -117,7 +118,7 @@ def _proceed(case: Case, order: Order, key: AccessKey) -> Action | None:
 def _begin(case: Case, order: Order, key: AccessKey) -> Action | None:
     rotation = case.rotation
     if isinstance(case.selection, Selected) and not case.enforced and not order.enforce:
-        return _refuse(order, "the policy only observes this user; say `--enforce` to act")
+        return refuse(order, "the policy only observes this user; say `--enforce` to act")
     if rotation is not None and not heir_is_dead(case) and _leaves_anyhow(rotation, key):
         return _titled(case, order, key, heir=rotation.successor)
     if (order.contain_first and key.is_active) or not _must_be_replaced(case, key):
@@ -161,12 +162,12 @@ def _titled(case: Case, order: Order, key: AccessKey, *, heir: str | None) -> Le
 
 def _replace(case: Case, order: Order, key: AccessKey) -> Action:
     if len(case.listed) >= KEYS_MAX:
-        return _refuse(order, _no_slot(case, key))
+        return refuse(order, _no_slot(case, key))
     if not isinstance(case.selection, Selected) or not case.places:
-        return _refuse(order, _nowhere(case, key))
+        return refuse(order, _nowhere(case, key))
     obstacle = ready(case, contact_forgives=True, said_at=order.given_at)
     if isinstance(obstacle, Stop):
-        return _refuse(order, f"{_state(key)}, and no successor is made: {obstacle.message}")
+        return refuse(order, f"{_state(key)}, and no successor is made: {obstacle.message}")
     return obstacle or Issue(
         Reason.COMPROMISED,
         f"{key.key_id} is in the wrong hands, says {order.actor}: a successor is created, proven"
@@ -228,7 +229,7 @@ def _choice(case: Case, other: AccessKey) -> str:
 
 def _gone(case: Case, order: Order, key_id: str) -> Obey | None:
     if key_id not in case.former and case.key(key_id) is None:
-        return _refuse(order, f"{key_id} is no key of {case.user}")
+        return refuse(order, f"{key_id} is no key of {case.user}")
     rotation = case.rotation
     if rotation is not None and rotation.leaving == key_id and not is_owed(case):
         return None  # its end is recorded first
@@ -275,7 +276,3 @@ def _sessions(case: Case, key_id: str) -> str:
         f"Sessions made with {key_id} outlive it by up to 36 h: attach to the user `{deny}`, and"
         " revoke the sessions of the roles that it could assume"
     )
-
-
-def _refuse(order: Order, message: str) -> Obey:
-    return Obey(Reason.REFUSED, message, order_id=order.order_id, refused=True)

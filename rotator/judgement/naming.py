@@ -9,6 +9,7 @@ from rotator.judgement.delivering import is_owed
 from rotator.judgement.leaked import others_turn
 from rotator.judgement.leaving import heir_is_dead
 from rotator.judgement.presence import our_places, served
+from rotator.judgement.refusing import refuse
 from rotator.judgement.wording import listing, moment, span
 from rotator.model import KeyStatus, Kind, Leave, Obey, Reason, Title
 
@@ -24,14 +25,14 @@ def retire(case: Case, order: Order) -> Action | None:
     key = case.key(order.key_id)
     if key is None or not key.is_listed:
         if key is None and order.key_id not in case.former:
-            return _refuse(order, f"{order.key_id} is no key of {case.user}")
+            return refuse(order, f"{order.key_id} is no key of {case.user}")
         if case.rotation is not None and case.rotation.leaving == order.key_id:
             return None  # its end is recorded first
         return Obey(Reason.NAMED, f"{order.key_id} is deleted", order_id=order.order_id)
     if _is_begun(case, order, key):
         return _progress(case, order, key)
     if case.hold is not None:
-        return _refuse(order, f"the user is held; first `{doors.release(case)}`")
+        return refuse(order, f"the user is held; first `{doors.release(case)}`")
     return (
         others_turn(case, order, key.key_id)
         or _why_not(case, order, key)
@@ -94,15 +95,15 @@ def _why_not(case: Case, order: Order, key: AccessKey) -> Obey | None:
     if order.now and _is_contained(case, rotation, key):
         return None
     if key.key_id not in {rotation.predecessor, rotation.leaving, *_unexplained(case)}:
-        return _refuse(
+        return refuse(
             order,
             f"a rotation is open since {span(case.now - rotation.begun_at)}, and {key.key_id} has"
             f" no part in it: first `rotator close {case.user} --reason …`",
         )
     if rotation.right is Title.COMPROMISED and not (order.now and not key.is_active):
-        return _refuse(order, f"{key.key_id} leaves already, as {rotation.right}")
+        return refuse(order, f"{key.key_id} leaves already, as {rotation.right}")
     if rotation.successor is None and rotation.predecessor == key.key_id and not order.now:
-        return _refuse(
+        return refuse(
             order,
             f"{key.key_id} is being replaced, and its successor is not known yet: wait for it, or"
             f" `rotator close {case.user} --reason …`",
@@ -169,20 +170,16 @@ def _staying(case: Case, order: Order, key: AccessKey) -> str | Obey:
         else f"no readable place serves another Active key ({listing(sorted(others))}): first"
         f" bring the one that stays, with `rotator deliver {case.user} --from …`"
     )
-    return _refuse(order, f"{what}. Or say `--now`: whoever uses {key.key_id} stops at once")
+    return refuse(order, f"{what}. Or say `--now`: whoever uses {key.key_id} stops at once")
 
 
 def _not_served(case: Case, order: Order, key: AccessKey) -> Obey | None:
     place = next((p for p in our_places(case) if served(p) == key.key_id), None)
     if place is None:
         return None
-    return _refuse(
+    return refuse(
         order,
         f"{place.place} serves {key.key_id}, which is {key.status} since"
         f" {moment(key.status_since)}: `rotator rotate {case.user}` gives its readers a new key. Or"
         " say `--now`",
     )
-
-
-def _refuse(order: Order, message: str) -> Obey:
-    return Obey(Reason.REFUSED, message, order_id=order.order_id, refused=True)

@@ -10,6 +10,7 @@ from rotator.judgement.beginning import ready
 from rotator.judgement.handing import hand
 from rotator.judgement.leaked import contain_or_replace
 from rotator.judgement.naming import retire
+from rotator.judgement.refusing import refuse
 from rotator.judgement.wording import span
 from rotator.model import (
     KEYS_MAX,
@@ -79,7 +80,7 @@ def _obeyed(case: Case, order: Order) -> Action | None:
         case Verb.APPROVE:
             return approve(case, order)
         case _:
-            return _refuse(order, f"`{order.verb}` is no order that this version knows")
+            return refuse(order, f"`{order.verb}` is no order that this version knows")
 
 
 def _rotate(case: Case, order: Order) -> Action | None:
@@ -100,35 +101,35 @@ def _why_not_rotate(case: Case, order: Order) -> Obey | None:
     """What a person must do first, where a rotation cannot be begun."""
     rotation = case.rotation
     if rotation is not None:
-        return _refuse(
+        return refuse(
             order,
             f"a rotation is open since {span(case.now - rotation.begun_at)} already; see"
             f" `rotator explain {case.user}`",
         )
     if not isinstance(case.selection, Selected):
-        return _refuse(order, "no policy, or more than one, selects this user: select it by one")
+        return refuse(order, "no policy, or more than one, selects this user: select it by one")
     if case.hold is not None:
-        return _refuse(order, f"the user is held; first `{doors.release(case)}`")
+        return refuse(order, f"the user is held; first `{doors.release(case)}`")
     if not case.enforced and not order.enforce:
-        return _refuse(order, "the policy only observes this user; say `--enforce` to act")
+        return refuse(order, "the policy only observes this user; say `--enforce` to act")
     if order.key_id is not None and order.key_id not in {key.key_id for key in case.listed}:
-        return _refuse(order, f"{order.key_id} is no key of this user")
+        return refuse(order, f"{order.key_id} is no key of this user")
     if len(case.listed) >= KEYS_MAX:
         keys = ", ".join(f"{key.key_id} ({key.status})" for key in case.listed)
-        return _refuse(
+        return refuse(
             order,
             f"both slots are taken: {keys}. First say which of them goes, with"
             " `rotator retire KEY --reason …`",
         )
     if not case.places:
-        return _refuse(order, "the policy names no sink that a new key could be delivered to")
+        return refuse(order, "the policy names no sink that a new key could be delivered to")
     return None
 
 
 def _begin(case: Case, order: Order) -> Action:
     obstacle = ready(case, contact_forgives=True)
     if isinstance(obstacle, Stop):
-        return _refuse(order, obstacle.message)
+        return refuse(order, obstacle.message)
     if obstacle is not None:
         return obstacle
     oldest = next(iter(case.active), None)
@@ -145,14 +146,12 @@ def _begin(case: Case, order: Order) -> Action:
 def _rollback(case: Case, order: Order) -> Action:
     rotation = case.rotation
     if rotation is None or rotation.leaving is None or rotation.right in _OURS:
-        return _refuse(order, "no rotation is open in which a key leaves: nothing to roll back")
+        return refuse(order, "no rotation is open in which a key leaves: nothing to roll back")
     leaver = case.key(rotation.leaving)
     if leaver is None or not leaver.is_listed:
-        return _refuse(
-            order, f"{rotation.leaving} was deleted, and a deleted key cannot be revived"
-        )
+        return refuse(order, f"{rotation.leaving} was deleted, and a deleted key cannot be revived")
     if rotation.right is Title.COMPROMISED and not order.confirmed:
-        return _refuse(
+        return refuse(
             order,
             f"{leaver.key_id} is in the wrong hands, it was said; say `--yes` to let it live",
         )
@@ -188,7 +187,7 @@ def _close(case: Case, order: Order) -> Action:
         )
     unnamed = [str(place.place) for place in case.places if place.sink_id is None]
     if not unnamed:
-        return _refuse(order, "no rotation is open, and every place is named by a policy")
+        return refuse(order, "no rotation is open, and every place is named by a policy")
     return Obey(
         Reason.BY_HAND,
         f"given up: {', '.join(unnamed)}",
@@ -199,7 +198,3 @@ def _close(case: Case, order: Order) -> Action:
 
 def _why(order: Order) -> str:
     return f" ({order.reason})" if order.reason else ""
-
-
-def _refuse(order: Order, message: str) -> Obey:
-    return Obey(Reason.REFUSED, message, order_id=order.order_id, refused=True)
