@@ -63,9 +63,24 @@ _SLOW = (
 )
 """Where tests start processes or live many lives: each is quick, all together are not."""
 
+_LIVES = (
+    "judgement/test_any_world.py",
+    "judgement/test_small_worlds.py",
+    "judgement/test_teeth.py",
+    "reconcile/test_ahead.py",
+    "reconcile/test_each_way_ahead.py",
+    "reconcile/test_every_fault.py",
+    "reconcile/test_every_way_out.py",
+    "reconcile/test_handovers",
+)
+"""Where hundreds of lives or worlds are gone through: measuring them would take several times as
+long, and they pass through no line that others do not."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave to `make test` what `make test-fast` has no time for."""
     for item in items:
         if any(f"tests/{part}" in item.path.as_posix() for part in _SLOW):
             item.add_marker(pytest.mark.slow)
+        if any(f"tests/{part}" in item.path.as_posix() for part in _LIVES):
+            item.add_marker(pytest.mark.lives)

@@ -295,7 +295,7 @@ class TestSecretsInMemory:
         answer = stocked("run")
 
         assert answer.status == 1
-        assert "could not be delivered: its secret ends with this process." in answer.sentences
+        assert "is not in every place, and its secret ends with this process." in answer.sentences
 
 
 class TestInterrupts:

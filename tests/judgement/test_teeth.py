@@ -110,8 +110,8 @@ LINES = {
     "nothing leaves": ("or _leave(case)", ""),
     "no stop": ("    if stop is not None:\n        return stop\n", ""),
     "no guard": (
-        "    if not may_go(case, leaver):\n        return stays(case, leaver)\n",
-        "",
+        "    if not may_go(case, leaver):\n",
+        "    if False:\n",
     ),
     "no patience": ("patient(case, leaver) or doors", "doors"),
     "no rest": ("rested(case, leaver) or doors", "doors"),

@@ -39,7 +39,9 @@ def test_a_daemon_that_is_killed_again_and_again_harms_nobody(tmp_path: Path) ->
                 eventually(partial(_has_judged, house, seen), 15)
                 time.sleep(chance.uniform(0.0, 0.7))
                 house.kill()
+            seen = len(house.events("decision.made"))
             house.start()
+            eventually(partial(_has_judged, house, seen), 15)
             rested = eventually(
                 lambda: all(_is_done(house, user, first[user]) for user in USERS), 60
             )
