@@ -50,13 +50,20 @@ def awaited(case: Case, action: Action) -> Action:
     A stop stands whatever is waited for, but before the order that answers it.
     """
     for order in _in_turn(case):
-        answers = isinstance(action, Stop) and order.verb is Verb.DELIVER
-        if not (answers or isinstance(action, Wait)):
+        if not (isinstance(action, Wait) or _answers(order, action)):
             continue
         wait = _obeyed(case, order)
         if isinstance(wait, Wait | Shut):
             return wait
     return action
+
+
+def _answers(order: Order, action: Action) -> bool:
+    """Whether the order is what the stop asks a person for."""
+    if not isinstance(action, Stop):
+        return False
+    cure = order.verb is Verb.ROTATE and action.reason is Reason.SINK_SERVES_DEAD
+    return cure or order.verb is Verb.DELIVER
 
 
 def _in_turn(case: Case) -> list[Order]:

@@ -44,6 +44,7 @@ from tests.judgement.worlds import (
     bare,
     candidate,
     delivered,
+    failed,
     grace,
     issued,
     issuing,
@@ -370,3 +371,12 @@ def test_orders_on_two_keys_are_obeyed_in_turn(
     """An order does not rob another of its rotation but for a key in the wrong hands."""
     assert order.key_id is not None
     assert expected == bare(others_turn(world, order, order.key_id))
+
+
+def test_what_the_order_waits_for_is_told_instead_of_the_stop_that_it_answers() -> None:
+    """Readers are down, and the order that gives them a key is on its way: that is what is told."""
+    keys = (a_key(age=5 * DAY, off=HOUR),)
+    world = replace(one(restart=failed(3, MINUTE)), keys=keys)
+
+    assert judge(world).reason is Reason.BACKOFF
+    assert judge(replace(world, orders=())).reason is Reason.SINK_SERVES_DEAD
