@@ -7,6 +7,7 @@ import shutil
 import socket
 import sqlite3
 import stat
+import tempfile
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -275,8 +276,8 @@ def _as_nobody() -> Iterator[None]:
 @pytest.fixture
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that others than its owner can reach."""
-    folder = Path("/tmp") / f"rotator-{os.getpid()}-public"  # noqa: S108 - pytest's own folders are shut to others
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix="rotator-public-"))  # pytest's own are shut to others
+    folder.chmod(0o755)
     yield folder
     folder.chmod(0o755)
     shutil.rmtree(folder)
