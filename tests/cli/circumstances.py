@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -255,8 +257,10 @@ def away(program: Program, aws: LocalAws) -> Whom:
 
 def read_only(program: Program, aws: LocalAws) -> Whom:
     whom = ordinary(program, aws)
-    public = Path("/tmp") / f"rotator-{os.getpid()}-public"  # noqa: S108 - where nobody may go
-    shutil.rmtree(public, ignore_errors=True)
+    parent = Path(tempfile.mkdtemp(prefix="rotator-public-"))  # where nobody may go
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    parent.chmod(0o755)
+    public = parent / "house"
     shutil.copytree(program.folder, public)
     text = program.config.read_text().replace(str(program.folder), str(public))
     (public / "rotator.yaml").write_text(text)
