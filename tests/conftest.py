@@ -57,9 +57,15 @@ _SLOW = (
     "cli/test_streams.py",
     "demo/test_local_aws",
     "judgement/test_any_world.py",
+    "reconcile/test_approvals.py",
     "reconcile/test_every_fault.py",
+    "reconcile/test_handing.py",
+    "reconcile/test_leaked.py",
     "review/",
+    "sinks/test_secretsmanager.py",
+    "sinks/test_ssm.py",
     "store/test_files.py",
+    "store/test_postgres.py",
 )
 """Where tests start processes or live many lives: each is quick, all together are not."""
 
@@ -80,9 +86,11 @@ long, and they pass through no line that others do not."""
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave to `make test` what `make test-fast` has no time for."""
     for item in items:
-        if any(f"tests/{part}" in item.path.as_posix() for part in _SLOW):
+        path = item.path.as_posix()
+        over_postgres = "tests/store/" in path and "postgresql" in item.name
+        if over_postgres or any(f"tests/{part}" in path for part in _SLOW):
             item.add_marker(pytest.mark.slow)
-        if any(f"tests/{part}" in item.path.as_posix() for part in _LIVES):
+        if any(f"tests/{part}" in path for part in _LIVES):
             item.add_marker(pytest.mark.lives)
     _take_a_slice(items)
 
