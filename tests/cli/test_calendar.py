@@ -14,7 +14,7 @@ from rotator.cli.outcomes import FAILED, FINE, PENDING
 from rotator.events import Level
 from rotator.model import Scope
 from rotator.reconcile import Planner
-from tests.reconcile.world import DAY, World
+from tests.simulation.world import DAY, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ import pytest
 from rotator.cli.waiting import deliver_the_rest, waited_for
 from rotator.model import Failures, Kind, Place, Rotation, Step, UserRef
 from rotator.store import Known, PlaceRow, UserRow
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import strike
-from tests.reconcile.world import World
+from tests.simulation.faults import Fault
+from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path

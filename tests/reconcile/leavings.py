@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotator.model import Order, Verb
-from tests.reconcile.world import DAY, HOUR
+from tests.simulation.world import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,11 +26,11 @@ from rotator.model import (
     User,
 )
 from rotator.reconcile import Sweeper, accounts_of
-from tests.reconcile.clouds import ACCOUNT_ID, FakeAccounts
-from tests.reconcile.faults import Fault
-from tests.reconcile.monitor import Broken
 from tests.reconcile.test_scenarios import strike
-from tests.reconcile.world import DAY, HOUR, MINUTE, SWEEP, World, policy, sink_spec
+from tests.simulation.aws import ACCOUNT_ID, FakeAccounts
+from tests.simulation.faults import Fault
+from tests.simulation.monitor import Broken
+from tests.simulation.world import DAY, HOUR, MINUTE, SWEEP, World, policy, sink_spec
 from tests.sinks.fakes import ReadableFake, WriteOnlyFake
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from rotator.model import (
     Selector,
     Window,
 )
-from tests.reconcile.daemons import SimulatedDaemon, WorldOfHabits
-from tests.reconcile.world import DAY, HOUR, READABLE, WRITEONLY, policy
+from tests.simulation.daemons import SimulatedDaemon, WorldOfHabits
+from tests.simulation.world import DAY, HOUR, READABLE, WRITEONLY, policy
 
 if TYPE_CHECKING:
     from pathlib import Path

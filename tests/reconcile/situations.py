@@ -19,7 +19,7 @@ from rotator.model import (
     Verb,
 )
 from tests.reconcile.lives import BOTH, Lived, ordinary
-from tests.reconcile.world import DAY, HOUR, MINUTE, SWEEP, sink_spec
+from tests.simulation.world import DAY, HOUR, MINUTE, SWEEP, sink_spec
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -13,7 +13,7 @@ from rotator.model import Account, Exclusion, Mode, Selector
 from rotator.reconcile import Planner, compare, last_sweeps, sweep
 from tests.reconcile.random_worlds import lived
 from tests.reconcile.test_ahead import DONE, GAP, calendar_of, done, foreseen
-from tests.reconcile.world import DAY, HOUR, READABLE, WRITEONLY, World, policy, sink_spec
+from tests.simulation.world import DAY, HOUR, READABLE, WRITEONLY, World, policy, sink_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

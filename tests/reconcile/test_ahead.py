@@ -14,7 +14,7 @@ from rotator.model import ActionName, KeyStatus, Stop
 from rotator.reconcile import Planner, sweep
 from rotator.reconcile.scenes import last_sweeps, scene_of
 from tests.reconcile.random_worlds import lived
-from tests.reconcile.world import DAY, HOUR
+from tests.simulation.world import DAY, HOUR
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rotator.judgement.outlook import Calendar
     from rotator.model import Reason
-    from tests.reconcile.world import World
+    from tests.simulation.world import World
 
 DONE = {ActionName.ISSUE, ActionName.DEACTIVATE, ActionName.REACTIVATE, ActionName.DELETE}
 HORIZON = 90 * DAY

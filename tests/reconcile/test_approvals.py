@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import DoorName, Freeze, KeyStatus, Order, Reason, Verb
-from tests.reconcile.clouds import FakeIam
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import outcomes, reason_of, strike
-from tests.reconcile.world import DAY, HOUR, MINUTE, World, policy
+from tests.simulation.aws import FakeIam
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tests.reconcile.world import READABLE, WRITEONLY, World, policy
+from tests.simulation.world import READABLE, WRITEONLY, World, policy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from rotator.model import (
     Stop,
 )
 from tests.reconcile.test_scenarios import outcomes, reason_of
-from tests.reconcile.world import (
+from tests.simulation.world import (
     DAY,
     HOUR,
     MINUTE,

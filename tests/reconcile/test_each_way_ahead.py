@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.model import KeyStatus, Limits, Order, Verb
-from tests.reconcile.daemons import SimulatedDaemon, WorldOfHabits
 from tests.reconcile.test_ahead import apart, calendar_of, done, foreseen
-from tests.reconcile.world import DAY, policy
+from tests.simulation.daemons import SimulatedDaemon, WorldOfHabits
+from tests.simulation.world import DAY, policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

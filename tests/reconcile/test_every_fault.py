@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import Reason, Stop
-from tests.reconcile.faults import Fault
-from tests.reconcile.world import READABLE, WRITEONLY, World, policy
+from tests.simulation.faults import Fault
+from tests.simulation.world import READABLE, WRITEONLY, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import KeyStatus, Order, Reason, Stop, Verb
-from tests.reconcile.faults import Fault
-from tests.reconcile.world import DAY, HOUR, READABLE, WRITEONLY, World, policy
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, READABLE, WRITEONLY, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,10 +13,10 @@ from rotator.errors import StoreError
 from rotator.model import Exclusion, KeyStatus, Reason, Selector, Wait
 from rotator.reconcile import Planner, visit
 from rotator.reconcile.places import OpenPlaces
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import ACTIVE, NEW, OLD, outcomes, reason_of, strike
 from tests.reconcile.test_sweeps import sweep, told
-from tests.reconcile.world import DAY, HOUR, MINUTE, READABLE, World, policy, sink_spec
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, READABLE, World, policy, sink_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,10 @@ import pytest
 
 from rotator.model import DoorName, Freeze, Limits, Reason, Window
 from rotator.reconcile import Planner
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import outcomes, strike
 from tests.reconcile.test_sweeps import sweep
-from tests.reconcile.world import DAY, HOUR, MINUTE, World, policy
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

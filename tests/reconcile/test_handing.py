@@ -20,9 +20,9 @@ from rotator.model import (
     Verb,
 )
 from rotator.reconcile import Brought, take
-from tests.reconcile.clouds import ACCOUNT_ID, FakeEntered
-from tests.reconcile.faults import Fault, Killed
-from tests.reconcile.world import (
+from tests.simulation.aws import ACCOUNT_ID, FakeEntered
+from tests.simulation.faults import Fault, Killed
+from tests.simulation.world import (
     DAY,
     HOUR,
     MINUTE,

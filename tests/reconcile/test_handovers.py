@@ -18,7 +18,7 @@ from rotator.reconcile import sweep
 from tests.reconcile.leavings import LEAVINGS
 from tests.reconcile.lives import PHASES, AtOnce, Lived
 from tests.reconcile.situations import SITUATIONS
-from tests.reconcile.world import DAY
+from tests.simulation.world import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

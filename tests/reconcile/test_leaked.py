@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import Freeze, KeyStatus, Limits, Mode, Order, Scope, Verb
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import order as say
 from tests.reconcile.test_scenarios import strike
-from tests.reconcile.world import DAY, HOUR, MINUTE, World, policy
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

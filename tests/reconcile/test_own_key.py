@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotator.model import KeyStatus, Kind, Reason, SigningKey, Wait
-from tests.reconcile.world import DAY, HOUR, MINUTE, TIMING, World, policy
+from tests.simulation.world import DAY, HOUR, MINUTE, TIMING, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from rotator.model import (
     Scope,
     Verb,
 )
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import order, outcomes, reason_of, strike
-from tests.reconcile.world import (
+from tests.simulation.faults import Fault
+from tests.simulation.world import (
     DAY,
     HOUR,
     MINUTE,

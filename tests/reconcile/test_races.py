@@ -10,9 +10,9 @@ import pytest
 
 from rotator.model import KeyStatus, Limits, Reason, Stop, Wait
 from rotator.reconcile import visit
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_scenarios import ACTIVE, NEW, OLD, outcomes, reason_of, strike
-from tests.reconcile.world import DAY, HOUR, MINUTE, World, policy, sink_spec
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, World, policy, sink_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,8 +16,8 @@ from rotator.model import (
     Verb,
     Wait,
 )
-from tests.reconcile.faults import Fault
-from tests.reconcile.world import (
+from tests.simulation.faults import Fault
+from tests.simulation.world import (
     DAY,
     HOUR,
     MINUTE,

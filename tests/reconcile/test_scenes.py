@@ -9,8 +9,8 @@ import pytest
 from rotator.daemon.schedules import Rhythms
 from rotator.model import Account, DoorName, Exclusion, Selector
 from rotator.reconcile import Planner, last_sweeps, scene_of
-from tests.reconcile.clouds import ACCOUNT_ID
-from tests.reconcile.world import DAY, World, policy
+from tests.simulation.aws import ACCOUNT_ID
+from tests.simulation.world import DAY, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

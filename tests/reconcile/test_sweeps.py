@@ -10,8 +10,8 @@ import pytest
 from rotator.errors import StoreUnavailable
 from rotator.model import Account, Exclusion, Issue, Limits, Reason, Selector, Wait
 from rotator.reconcile import Planner, Sweeper, accounts_of
-from tests.reconcile.faults import Fault
-from tests.reconcile.world import DAY, HOUR, World, policy
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, World, policy
 from tests.sinks.fakes import Fault as Refusal
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import KeyStatus, Order, Scope, Selector, Verb
-from tests.reconcile.faults import Fault
-from tests.reconcile.world import DAY, HOUR, MINUTE, READABLE, WRITEONLY, World, policy
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, READABLE, WRITEONLY, World, policy
 from tests.sinks.fakes import ReadableFake
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import KeyStatus, Scope, Secret, Verb
-from tests.reconcile.faults import Fault
 from tests.reconcile.test_leaked import (
     leaked,
     one_key,
@@ -20,7 +19,8 @@ from tests.reconcile.test_leaked import (
     the_user,
 )
 from tests.reconcile.test_scenarios import order, strike
-from tests.reconcile.world import DAY, HOUR, MINUTE, READABLE, SECOND, World, policy, sink_spec
+from tests.simulation.faults import Fault
+from tests.simulation.world import DAY, HOUR, MINUTE, READABLE, SECOND, World, policy, sink_spec
 from tests.sinks.fakes import Fault as PutFault
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rotator.daemon.schedules import first_run, trigger_of
 from rotator.reconcile import accounts_of
 from rotator.reconcile.scenes import last_sweeps
-from tests.reconcile.world import World
+from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from rotator.model import Policy

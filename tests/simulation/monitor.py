@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.model import JournalOutcome, KeyStatus, Title, UserRef
-from tests.reconcile.clouds import ACCOUNT_ID
+from tests.simulation.aws import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rotator.model import Policy, Rotation, Timing
     from rotator.store import JournalRow, Store
-    from tests.reconcile.clouds import FakeAws
+    from tests.simulation.aws import FakeAws
     from tests.sinks.fakes import MemoryBackend
 
 __all__ = ["Broken", "Monitor"]

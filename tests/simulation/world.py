@@ -42,9 +42,9 @@ from rotator.model import (
 )
 from rotator.reconcile import Equipment, Sweeper, VisitResult, visit
 from rotator.store import create, open_store
-from tests.reconcile.clouds import FakeAccounts, FakeAws
-from tests.reconcile.faults import Effects, Fault, Killed, Life
-from tests.reconcile.monitor import Broken, Monitor
+from tests.simulation.aws import FakeAccounts, FakeAws
+from tests.simulation.faults import Effects, Fault, Killed, Life
+from tests.simulation.monitor import Broken, Monitor
 from tests.sinks.fakes import FakeClock, FakeOptions, MemoryBackend, ReadableFake, WriteOnlyFake
 
 if TYPE_CHECKING:

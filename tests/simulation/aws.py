@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rotator.aws.accounts import Accounts
     from rotator.model import Account, SigningKey
-    from tests.reconcile.faults import Effects
+    from tests.simulation.faults import Effects
     from tests.sinks.fakes import FakeClock
 
 __all__ = ["ACCOUNT_ID", "FakeAccounts", "FakeAws", "FakeKey"]
