@@ -65,6 +65,7 @@ _SLOW = (
     "sinks/test_secretsmanager.py",
     "sinks/test_ssm.py",
     "store/test_files.py",
+    "store/test_lost_commits.py",
     "store/test_postgres.py",
 )
 """Where tests start processes or live many lives: each is quick, all together are not."""

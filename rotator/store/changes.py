@@ -266,13 +266,14 @@ class Change(Telling):
             update(orders).where(mine, orders.c.key_id.is_(None)).values(key_id=key_id)
         )
 
-    def hold(self, reason: Reason, *, message: str, by: str) -> int:
+    def hold(self, reason: Reason, *, message: str, by: str) -> None:
         """Hold this user until somebody releases it. Recorded in the journal too."""
         row = self._row(
             Step.ORDER, JournalOutcome.DONE, {"reason": reason, "detail": f"hold: {message}"}
         )
         self._append(replace(row, actor=by))
-        return write_order(
+        write_order(
+            self._database,
             self._connection,
             Order(0, Verb.HOLD, self._database.clock(), actor=by, reason=message),
             scope=Scope.USER,

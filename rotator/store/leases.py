@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from sqlalchemy import case, select, update
 
@@ -13,6 +13,7 @@ from rotator.store.engine import RowLocked
 from rotator.store.part import Part
 from rotator.store.rows import Lease
 from rotator.store.schema import leases
+from rotator.store.twice import looks, twice
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from rotator.store.engine import Database
 
 __all__ = ["Leases", "confirm", "was_written"]
-
-LOOKS_MAX = 20
-"""How often one looks again whether a commit was lost, while the database starts anew."""
-
-LOOK_PAUSE_SECONDS = 0.25
 
 
 class Leases(Part):
@@ -46,51 +42,64 @@ class Leases(Part):
             return None
 
     def _acquire(self, ref: UserRef, holder: str, length: timedelta) -> Lease | None:
-        with self._database.writing() as connection:
-            now = self._database.now()
-            insert = self._database.insert(leases).values(
-                account_id=ref.account_id,
-                user_id=ref.user_id,
-                holder=holder,
-                fence=1,
-                until=self._database.now(length),
-            )
-            taken = connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=[leases.c.account_id, leases.c.user_id],
-                    set_={
-                        "holder": insert.excluded.holder,
-                        "fence": leases.c.fence + 1,
-                        "until": insert.excluded.until,
-                    },
-                    where=leases.c.until <= now,
-                ).returning(leases.c.fence, leases.c.until)
-            ).first()
-        return None if taken is None else Lease(ref, holder, taken.fence, taken.until)
+        mark = uuid4().hex
+        insert = self._database.insert(leases).values(
+            account_id=ref.account_id,
+            user_id=ref.user_id,
+            holder=holder,
+            fence=1,
+            until=self._database.now(length),
+            mark=mark,
+        )
+        take = insert.on_conflict_do_update(
+            index_elements=[leases.c.account_id, leases.c.user_id],
+            set_={
+                "holder": insert.excluded.holder,
+                "fence": leases.c.fence + 1,
+                "until": insert.excluded.until,
+                "mark": insert.excluded.mark,
+            },
+            where=leases.c.until <= self._database.now(),
+        ).returning(leases.c.fence, leases.c.until)
+
+        def acquired(connection: Connection) -> Lease | None:
+            taken = connection.execute(take).first()
+            if taken is None:
+                # Ours all the same, where it is the answer to this very taking that was lost.
+                taken = connection.execute(
+                    select(leases.c.fence, leases.c.until).where(
+                        shapes.of_user(leases, ref),
+                        leases.c.holder == holder,
+                        leases.c.mark == mark,
+                    )
+                ).first()
+            return None if taken is None else Lease(ref, holder, taken.fence, taken.until)
+
+        return twice(self._database, acquired)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; of one that somebody else has by now nothing is changed."""
-        with self._database.writing() as connection:
-            connection.execute(
+        ours = (leases.c.holder == lease.holder) & (leases.c.fence == lease.fence)
+        twice(
+            self._database,
+            lambda connection: connection.execute(
                 update(leases)
-                .where(
-                    leases.c.account_id == lease.ref.account_id,
-                    leases.c.user_id == lease.ref.user_id,
-                    leases.c.holder == lease.holder,
-                    leases.c.fence == lease.fence,
-                )
+                .where(shapes.of_user(leases, lease.ref), ours)
                 .values(until=self._database.now())
-            )
+            ),
+        )
 
     def release_all(self, holder: str) -> None:
         """Give back whatever this holder has."""
-        with self._database.writing() as connection:
-            now = self._database.now()
-            connection.execute(
+        now = self._database.now()
+        twice(
+            self._database,
+            lambda connection: connection.execute(
                 update(leases)
                 .where(leases.c.holder == holder, leases.c.until > now)
                 .values(until=now)
-            )
+            ),
+        )
 
 
 def confirm(
@@ -139,9 +148,7 @@ def was_written(database: Database, lease: Lease, mark: str) -> bool:
         CommitUnknown: the database cannot be asked.
         LeaseLost: the row is somebody else's by now, who has the mark written over.
     """
-    for look in range(LOOKS_MAX):
-        if look:
-            time.sleep(LOOK_PAUSE_SECONDS)
+    for _ in looks():
         try:
             with database.writing() as connection:
                 row = connection.execute(

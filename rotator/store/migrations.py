@@ -14,6 +14,7 @@ from sqlalchemy import insert, inspect, select, update
 
 from rotator.errors import StoreDamaged, StoreMissing, StoreTooNew
 from rotator.store.schema import METADATA, meta
+from rotator.store.twice import twice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
 
     from rotator.store.engine import Database
 
-__all__ = ["LADDER", "NEWEST", "OLDEST_READER", "Rung", "Version", "climb", "make", "version_of"]
+__all__ = [
+    "LADDER",
+    "NEWEST",
+    "OLDEST_READER",
+    "Rung",
+    "Version",
+    "climb",
+    "make",
+    "version_of",
+    "was_made",
+]
 
 NEWEST = 1
 OLDEST_READER = 1
@@ -58,6 +69,12 @@ def make(connection: Connection, made_at: str) -> None:
         "made_at": made_at,
     }.items():
         connection.execute(insert(meta).values(name=name, value=value))
+
+
+def was_made(connection: Connection, made_at: str) -> bool:
+    """Whether the store that is there was made at this very moment."""
+    found = select(meta.c.value).where(meta.c.name == "made_at")
+    return bool(connection.execute(found).scalar() == made_at)
 
 
 def version_of(database: Database, connection: Connection, newest: int = NEWEST) -> Version:
@@ -104,7 +121,8 @@ def climb(
     if version.schema >= newest:
         return
     before(newest)
-    with database.writing() as connection:
+
+    def rise(connection: Connection) -> None:
         # Another process may have climbed in between, or be at it.
         database.queue_up(connection, "climb")
         reached = version_of(database, connection, newest).schema
@@ -112,6 +130,8 @@ def climb(
             if rung.version > reached:
                 rung.step(connection)
                 _mark(connection, rung)
+
+    twice(database, rise)
 
 
 def _mark(connection: Connection, rung: Rung) -> None:

@@ -17,6 +17,7 @@ from rotator.store.reading import Readings
 from rotator.store.schema import METADATA, meta
 from rotator.store.sightings import Sightings
 from rotator.store.sweeps import Sweeps
+from rotator.store.twice import twice
 from rotator.store.upkeep import Upkeep, before_version, quick_check
 from rotator.store.watermark import HOME, Watermark, home_of
 
@@ -116,12 +117,21 @@ def _make_file(address: Address, path: Path, clock: Callable[[], datetime]) -> N
 def _fill_database(address: Address, clock: Callable[[], datetime]) -> None:
     database = Database(address, clock=clock)
     try:
-        with database.writing() as connection:
+        made_at, tried = clock().isoformat(), False
+
+        def make(connection: Connection) -> None:
+            nonlocal tried
             database.queue_up(connection, "make")
             if inspect(connection).has_table(meta.name):
+                if tried and migrations.was_made(connection, made_at):
+                    # By a run of ours whose answer was lost.
+                    return
                 raise Refused(f"there is a store in {address} already; it is left as it was")
-            migrations.make(connection, made_at=clock().isoformat())
+            migrations.make(connection, made_at=made_at)
+            tried = True
             if home := home_of(connection):
                 connection.execute(insert(meta).values(name=HOME, value=home))
+
+        twice(database, make)
     finally:
         database.close()

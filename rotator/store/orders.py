@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from sqlalchemy import and_, exists, insert, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, UserRef, Verb
 from rotator.store import journal as record
@@ -13,6 +14,7 @@ from rotator.store import shapes
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
 from rotator.store.schema import orders, rotations, users
+from rotator.store.twice import twice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
     from rotator.model import Hold
+    from rotator.store.engine import Database
     from rotator.store.rows import OrderRow
 
 __all__ = ["Holds", "Orders", "open_levers", "waiting_levers", "write_order"]
 
 
 def write_order(
+    database: Database,
     connection: Connection,
     order: Order,
     *,
@@ -34,15 +38,18 @@ def write_order(
     account_id: str = "",
     user_id: str = "",
     **columns: Any,  # noqa: ANN401 - values of the table's own columns
-) -> int:
-    """Add a row to `orders` and return its number; that of `order` is not looked at."""
+) -> int | None:
+    """Add a row to `orders` and return its number; that of `order` is not looked at.
+
+    None where a row of the same `mark` is there: one that is being committed is waited for.
+    """
     said = {field.name: getattr(order, field.name) for field in fields(Order)}
     del said["order_id"]
     row = {"message": "", **said, **columns}
     row |= {"scope": scope, "account_id": account_id, "user_id": user_id}
-    return int(
-        connection.execute(insert(orders).values(**row).returning(orders.c.order_id)).scalar_one()
-    )
+    adding = database.insert(orders).values(**row).on_conflict_do_nothing(index_elements=["mark"])
+    number: int | None = connection.execute(adding.returning(orders.c.order_id)).scalar()
+    return number
 
 
 def open_levers() -> ColumnElement[bool]:
@@ -59,25 +66,39 @@ class Orders(Part):
     """Orders and holds, given and looked up by anybody; the lease is for obeying them."""
 
     def give(self, ref: UserRef, order: Order) -> int:
-        """Put down an order on a user and return its number; that of `order` is not looked at."""
-        with self._database.writing() as connection:
-            return write_order(
+        """Put down an order on a user and return its number; that of `order` is not looked at.
+
+        Raises:
+            CommitUnknown: it was put down, or not; the database cannot be asked now.
+        """
+        mark = uuid4().hex
+
+        def write(connection: Connection) -> int:
+            number = write_order(
+                self._database,
                 connection,
                 order,
                 scope=Scope.USER,
                 account_id=ref.account_id,
                 user_id=ref.user_id,
+                mark=mark,
             )
+            return number or _number_of(connection, mark)
+
+        return twice(self._database, write)
 
     def withdraw(self, order_id: int, message: str = "") -> bool:
         """Take an order back; False where it had ended, or is a hold (those are released)."""
-        with self._database.writing() as connection:
-            ended = connection.execute(
-                update(orders)
-                .where(orders.c.order_id == order_id, open_levers())
-                .values(outcome="withdrawn", message=message, ended_at=self._database.clock())
-            )
-        return ended.rowcount == 1
+        now = self._database.clock()
+        ending = {"outcome": "withdrawn", "message": message, "ended_at": now}
+        mine = orders.c.order_id == order_id
+        done = and_(mine, *(orders.c[name] == value for name, value in ending.items()))
+
+        def end(connection: Connection) -> bool:
+            connection.execute(update(orders).where(mine, open_levers()).values(**ending))
+            return connection.execute(select(orders.c.order_id).where(done)).first() is not None
+
+        return twice(self._database, end)
 
     def open_orders(self) -> list[OrderRow]:
         """Every order that waits to be obeyed, oldest first."""
@@ -106,12 +127,28 @@ class Orders(Part):
         nothing, as `scope` asks. Recorded in the journal too.
         """
         about = _about(scope, subject)
-        with self._database.writing() as connection:
-            order = Order(0, Verb.HOLD, self._database.clock(), actor=actor, reason=reason)
+        order = Order(0, Verb.HOLD, self._database.clock(), actor=actor, reason=reason)
+        mark = uuid4().hex
+        told: record.Written | None = None
+
+        def write(connection: Connection) -> int:
+            nonlocal told
             number = write_order(
-                connection, order, scope=scope, cause=Reason.BY_HAND, until=until, **about
+                self._database,
+                connection,
+                order,
+                scope=scope,
+                cause=Reason.BY_HAND,
+                until=until,
+                mark=mark,
+                **about,
             )
+            if number is None:
+                return _number_of(connection, mark)
             told = self._tell(connection, order, f"hold of {_called(scope, subject)}", about)
+            return number
+
+        number = twice(self._database, write)
         self._watermark.saw(told)
         return number
 
@@ -128,35 +165,33 @@ class Orders(Part):
         Whoever has a rotation open is to be looked at now: its moment may have passed meanwhile.
         """
         about = _about(scope, subject)
-        with self._database.writing() as connection:
-            now = self._database.clock()
-            order = Order(0, Verb.RELEASE, now, actor=actor, reason=reason)
-            ended = connection.execute(
-                update(orders)
-                .where(
-                    _in_force(now),
-                    orders.c.scope == scope,
-                    *(orders.c[name] == value for name, value in about.items()),
-                )
-                .values(outcome="done", ended_at=now, message=f"released by {actor}: {reason}")
-            ).rowcount
-            if ended == 0:
-                return 0
-            connection.execute(
-                update(users)
-                .where(
-                    *_users_of(about),
-                    exists().where(
-                        shapes.same_user(rotations, users), rotations.c.closed_at.is_(None)
-                    ),
-                )
-                .values(next_at=now)
+        order = Order(0, Verb.RELEASE, self._database.clock(), actor=actor, reason=reason)
+        mark, released = uuid4().hex, 0
+        told: record.Written | None = None
+
+        def release(connection: Connection) -> int:
+            nonlocal released, told
+            ended = _end_holds(connection, scope, about, order)
+            if not ended:
+                # Unless they were ended by a run whose answer was lost.
+                return released if _number_of(connection, mark) else 0
+            released = ended
+            write_order(
+                self._database,
+                connection,
+                order,
+                scope=scope,
+                outcome="done",
+                ended_at=order.given_at,
+                mark=mark,
+                **about,
             )
-            ending: dict[str, Any] = {"outcome": "done", "ended_at": now}
-            write_order(connection, order, scope=scope, **{**about, **ending})
             told = self._tell(connection, order, f"release of {_called(scope, subject)}", about)
+            return ended
+
+        released = twice(self._database, release)
         self._watermark.saw(told)
-        return ended
+        return released
 
     def holds(self) -> Holds:
         """Every hold that is in force now, for whoever asks about many users."""
@@ -221,6 +256,34 @@ class Holds:
         if found is None:
             return None
         return replace(shapes.hold(found), said_again_at=self._again.get(found.order_id))
+
+
+def _number_of(connection: Connection, mark: str) -> int:
+    """The number of the order that was written with this mark; 0 where none was."""
+    found = select(orders.c.order_id).where(orders.c.mark == mark)
+    return int(connection.execute(found).scalar() or 0)
+
+
+def _end_holds(connection: Connection, scope: Scope, about: dict[str, str], release: Order) -> int:
+    """End the holds of a scope and subject, and have whoever waits behind them looked at now."""
+    now = release.given_at
+    ended = connection.execute(
+        update(orders)
+        .where(
+            _in_force(now),
+            orders.c.scope == scope,
+            *(orders.c[name] == value for name, value in about.items()),
+        )
+        .values(
+            outcome="done",
+            ended_at=now,
+            message=f"released by {release.actor}: {release.reason}",
+        )
+    ).rowcount
+    rotating = exists().where(shapes.same_user(rotations, users), rotations.c.closed_at.is_(None))
+    if ended:
+        connection.execute(update(users).where(*_users_of(about), rotating).values(next_at=now))
+    return ended
 
 
 def _users_of(about: dict[str, str]) -> list[ColumnElement[bool]]:

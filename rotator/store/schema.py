@@ -179,12 +179,15 @@ orders = Table(
     Column("ended_at", Moment),
     Column("outcome", Text),
     Column("message", Prose, nullable=False),
+    Column("mark", Text),
     CheckConstraint("outcome IN ('done', 'refused', 'withdrawn')", name="outcome_known"),
     CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_with_outcome"),
     Index("orders_user", "account_id", "user_id"),
     Index("orders_open", "ended_at", "verb"),
+    Index("orders_mark", "mark", unique=True),
     sqlite_autoincrement=True,
 )
+"""`mark` is of whoever wrote the row: by it a lost answer is told from a lost order."""
 
 rotations = Table(
     "rotations",

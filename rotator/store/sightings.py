@@ -14,6 +14,7 @@ from rotator.store import shapes
 from rotator.store.columns import Moment, last_use_from
 from rotator.store.part import Part
 from rotator.store.schema import keys, leases, orders, rotations, users
+from rotator.store.twice import twice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -111,8 +112,11 @@ class Sightings(Part):
         by_account: dict[str, list[UserRow]] = defaultdict(list)
         for row in rows:
             by_account[row.ref.account_id].append(row)
-        written = 0
-        with self._database.writing() as connection:
+        noted = 0
+
+        def note(connection: Connection) -> int:
+            nonlocal noted
+            written = 0
             for account_id, group in by_account.items():
                 busy = self._busy(connection, account_id)
                 # In one order everywhere, so that two surveys never wait for each other.
@@ -121,14 +125,19 @@ class Sightings(Part):
                     for row in sorted(group, key=lambda row: row.ref.user_id)
                     if row.ref.user_id not in busy
                 )
-        return written
+            # A run whose answer was lost leaves nothing to write.
+            noted = max(noted, written)
+            return noted
+
+        return twice(self._database, note)
 
     def note_missing(self, account_id: str, present: Collection[str], at: datetime) -> None:
         """Record which known users a complete listing of an account lacked, since when, and that
         others are there again. Never to be called with a listing that was broken off.
         """
         listed = frozenset(present)
-        with self._database.writing() as connection:
+
+        def note(connection: Connection) -> None:
             rows = connection.execute(
                 select(users.c.user_id, users.c.missing_since)
                 .where(users.c.account_id == account_id)
@@ -143,6 +152,8 @@ class Sightings(Part):
                     .where(shapes.of_user(users, UserRef(account_id, row.user_id)))
                     .values(missing_since=None if is_listed else at)
                 )
+
+        twice(self._database, note)
 
     def _busy(self, connection: Connection, account_id: str) -> frozenset[str]:
         ordered = exists().where(

@@ -13,6 +13,7 @@ from rotator.store import shapes
 from rotator.store.part import Part
 from rotator.store.rows import Counts, ReplicaRow
 from rotator.store.schema import replica_keys, replicas, sweeps
+from rotator.store.twice import twice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,22 +48,28 @@ class Sweeps(Part):
             "config_digest": config_digest,
             "seen_at": at,
         }
-        with self._database.writing() as connection:
-            row = self._database.insert(replicas).values(replica_id=replica_id, **columns)
+        row = self._database.insert(replicas).values(replica_id=replica_id, **columns)
+        old = replicas.c.seen_at < at - _REPLICA_FORGOTTEN_AFTER
+        gone = select(replicas.c.replica_id).where(old)
+
+        def announce(connection: Connection) -> None:
             connection.execute(
                 row.on_conflict_do_update(index_elements=[replicas.c.replica_id], set_=columns)
             )
             _sign_with(connection, replica_id, keys)
-            old = replicas.c.seen_at < at - _REPLICA_FORGOTTEN_AFTER
-            gone = select(replicas.c.replica_id).where(old)
             connection.execute(delete(replica_keys).where(replica_keys.c.replica_id.in_(gone)))
             connection.execute(delete(replicas).where(old))
 
+        twice(self._database, announce)
+
     def forget_replica(self, replica_id: str) -> None:
         """A process of ours ends: nobody needs to wait for it, or to agree with it, any more."""
-        with self._database.writing() as connection:
+
+        def forget(connection: Connection) -> None:
             _sign_with(connection, replica_id, ())
             connection.execute(delete(replicas).where(replicas.c.replica_id == replica_id))
+
+        twice(self._database, forget)
 
     def replicas(self, live_since: datetime) -> list[ReplicaRow]:
         """Processes that announced themselves since then."""
@@ -80,33 +87,31 @@ class Sweeps(Part):
 
     def sweep_begun(self, sweep_id: str, *, policy: str, account_id: str) -> None:
         """Record that a policy's run over an account has begun."""
-        with self._database.writing() as connection:
-            connection.execute(
-                insert(sweeps).values(
-                    sweep_id=sweep_id,
-                    policy=policy,
-                    account_id=account_id,
-                    begun_at=self._database.clock(),
-                    message="",
-                    **asdict(Counts()),
-                )
-            )
+        row = self._database.insert(sweeps).values(
+            sweep_id=sweep_id,
+            policy=policy,
+            account_id=account_id,
+            begun_at=self._database.clock(),
+            message="",
+            **asdict(Counts()),
+        )
+        twice(self._database, lambda one: one.execute(row.on_conflict_do_nothing()))
 
     def sweep_ended(
         self, sweep_id: str, *, ok: bool, counts: Counts | None = None, message: str = ""
     ) -> None:
         """Record how a run ended; a run that was killed has no end."""
-        with self._database.writing() as connection:
-            connection.execute(
-                update(sweeps)
-                .where(sweeps.c.sweep_id == sweep_id)
-                .values(
-                    ended_at=self._database.clock(),
-                    ok=ok,
-                    message=message,
-                    **asdict(counts or Counts()),
-                )
+        ending = (
+            update(sweeps)
+            .where(sweeps.c.sweep_id == sweep_id)
+            .values(
+                ended_at=self._database.clock(),
+                ok=ok,
+                message=message,
+                **asdict(counts or Counts()),
             )
+        )
+        twice(self._database, lambda connection: connection.execute(ending))
 
     def last_sweep(self, policy: str, account_id: str, *, ok: bool = False) -> SweepRow | None:
         """The latest run of a policy over an account that came to its end; with `ok`, well."""

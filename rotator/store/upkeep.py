@@ -7,7 +7,7 @@ import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from rotator.errors import Refused, StoreDamaged, StoreTooNew
 from rotator.model import JournalOutcome, Step
@@ -17,6 +17,7 @@ from rotator.store.engine import connect_sqlite
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
 from rotator.store.schema import APPEND_ONLY, METADATA, meta
+from rotator.store.twice import twice
 from rotator.store.watermark import ACCEPTED, HOME, STAMP
 
 if TYPE_CHECKING:
@@ -91,10 +92,15 @@ class Upkeep(Part):
 
     def accept(self, *, actor: str, reason: str) -> None:
         """Go on from this store as it is, although it is a backup or lost commits."""
-        with self._database.writing() as connection:
-            now = self._database.clock()
+        now = self._database.clock()
+        token = f"{now.isoformat()} {uuid.uuid4().hex}"
+        accepted = (meta.c.name == ACCEPTED) & (meta.c.value == token)
+
+        def accept(connection: Connection) -> None:
+            self._database.queue_up(connection, "accept")
+            if connection.execute(select(meta).where(accepted)).first() is not None:
+                return
             connection.execute(delete(meta).where(meta.c.name.in_((STAMP, ACCEPTED, HOME))))
-            token = f"{now.isoformat()} {uuid.uuid4().hex}"
             marks = {ACCEPTED: token} | (
                 {HOME: self._watermark.home} if self._watermark.home else {}
             )
@@ -109,6 +115,8 @@ class Upkeep(Part):
                 actor=actor,
             )
             record.append(self._database, connection, row)
+
+        twice(self._database, accept)
 
 
 def quick_check(database: Database, connection: Connection) -> None:

@@ -24,7 +24,7 @@ from rotator.errors import (
     StoreWentBack,
 )
 from rotator.model import JournalOutcome, Step
-from rotator.store import Store, create, leases, open_store, postgres
+from rotator.store import Store, create, open_store, postgres, twice
 from tests.store.worlds import ALICE, BOB, DAY, LENGTH, MINUTE, NOW, SECOND, a_user
 
 if TYPE_CHECKING:
@@ -386,7 +386,7 @@ def test_a_commit_that_cannot_be_asked_about_is_unknown(
     postgres: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server stays away for longer than one looks."""
-    monkeypatch.setattr(leases, "LOOKS_MAX", 2)
+    monkeypatch.setattr(twice, "LOOK_SECONDS", 0.3)
     lease = taken(store)
     try:
         with pytest.raises(CommitUnknown, match="AIDAALICE"):
