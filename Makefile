@@ -17,12 +17,15 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 # Leaves versions that are locked as they are, and adds what is new: make lock UPGRADE=
 UPGRADE ?= --upgrade
 
+# make kills KILLS=50 SEED=7
+KILLS ?= 200
+
 COVERAGE_MIN := 95
 # Which third of the table of hand-overs make test goes through; make test LIVES_SLICE= takes all.
 LIVES_SLICE ?= $(shell date +%s)
 LIVES_SLICE := $(LIVES_SLICE)
 
-.PHONY: help setup demo test test-fast lint format lock clean
+.PHONY: help setup demo test test-fast kills lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -50,6 +53,10 @@ test: lint ## Lint, then run every test and measure branch coverage
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+kills: $(STAMP) ## Kill the real daemon 200 times, at every effect (8 minutes)
+	$(BIN)/python -m tests.life.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED)) \
+		--abreast $(WORKERS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.request import urlopen
 
@@ -17,7 +18,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from rotator.demo.aws import LocalAws
@@ -46,6 +46,9 @@ policies:
 """
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+ROOT = Path(__file__).parents[2]
+"""Where the program is found, and what aims at it."""
 
 FILE_SINK = '{{type: file, path: "{folder}/secrets/{{user}}.json"}}'
 
@@ -101,6 +104,11 @@ class House:
         """All that its processes wrote."""
         return self.folder / "rotator.log"
 
+    @property
+    def trace(self) -> Path:
+        """The effects that processes with an aim came by."""
+        return self.folder / "trace"
+
     def environ(self) -> dict[str, str]:
         """What a process of this house is given."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -112,15 +120,28 @@ class House:
         environ = {**kept, **given, "ROTATOR_CONFIG": str(self.config)}
         return environ | ({"AWS_ENDPOINT_URL": self.endpoint} if self.endpoint else {})
 
-    def start(self) -> None:
-        """The daemon starts, the first time with an empty store."""
+    def start(self, aim: str | None = None) -> subprocess.Popen[bytes]:
+        """The daemon starts, the first time with an empty store.
+
+        With an aim it notes its effects in `trace`, and is struck where the aim says, if anywhere.
+        """
+        self.daemon = self.spawn("daemon", "--init-state", *self._how(), aim=aim)
+        return self.daemon
+
+    def spawn(self, *words: str, aim: str | None = None) -> subprocess.Popen[bytes]:
+        """A process of the program, which writes to the log; see `start`."""
+        program, environ = "rotator", self.environ()
+        if aim is not None:
+            program, environ = "tests.life.aimed", environ | {"AIM_TRACE": str(self.trace)}
+            environ |= {"AIM": aim} if aim else {}
         with self.log.open("ab") as log:
-            self.daemon = subprocess.Popen(
-                [sys.executable, "-m", "rotator", "daemon", "--init-state", *self._how()],
+            return subprocess.Popen(
+                [sys.executable, "-m", program, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environ(),
+                env=environ,
+                cwd=ROOT,
             )
 
     def kill(self) -> None:
@@ -202,6 +223,7 @@ class Consumers:
     users: Sequence[str]
     calls: int = 0
     failures: list[str] = field(default_factory=list)
+    _clients: dict[str, Any] = field(default_factory=dict)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -217,29 +239,32 @@ class Consumers:
     ) -> None:
         self._stopping.set()
         self._thread.join(20)
+        for client in self._clients.values():
+            client.close()
 
     def _work(self) -> None:
         while not self._stopping.wait(0.2):
-            for user in self.users:
+            for user in tuple(self.users):
                 self._call(user)
 
     def _call(self, user: str) -> None:
         held = self.house.held(user)
         if held is None:
             return
-        client = self.house.aws.client(
-            "sts",
-            aws_access_key_id=held["AccessKeyId"],
-            aws_secret_access_key=held["SecretAccessKey"],
-            aws_session_token=None,
-        )
+        key_id = held["AccessKeyId"]
+        if key_id not in self._clients:
+            # Making one takes longer than a call.
+            self._clients[key_id] = self.house.aws.client(
+                "sts",
+                aws_access_key_id=key_id,
+                aws_secret_access_key=held["SecretAccessKey"],
+                aws_session_token=None,
+            )
         self.calls += 1
         try:
-            client.get_caller_identity()
+            self._clients[key_id].get_caller_identity()
         except (ClientError, BotoCoreError) as exc:
-            self.failures.append(f"{user} with {held['AccessKeyId']}: {exc}")
-        finally:
-            client.close()
+            self.failures.append(f"{user} with {key_id}: {exc}")
 
 
 def eventually(ask: Callable[[], Any], seconds: float) -> Any:  # noqa: ANN401 - of any kind

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import pytest
 
 from rotator.demo.aws import LocalAws
 from tests.life.house import AWS_OPTIONS, FILE_SINK, House, eventually
+from tests.life.promises import forms, known_secrets
 from tests.life.relay import Relay
 
 if TYPE_CHECKING:
@@ -18,18 +17,6 @@ if TYPE_CHECKING:
 
 USERS = ("deploy", "backup", "reports", "wedged")
 SECRETS_MANAGER = '{{type: secretsmanager, name: "ci/{{user}}"}}'
-
-
-def forms(secret: str) -> Iterator[bytes]:
-    """A secret as it may hide: plain, in base64 at each alignment, percent-encoded, reversed."""
-    plain = secret.encode()
-    yield plain
-    yield plain[::-1]
-    yield quote(secret, safe="").encode()
-    for offset in range(3):
-        text = base64.b64encode(b"\0" * offset + plain)
-        # What stands at either end depends on what stands beside it.
-        yield text[4 if offset else 0 : -4]
 
 
 def everything(house: House) -> Iterator[tuple[str, bytes]]:
@@ -90,12 +77,7 @@ def test_no_secret_is_anywhere_but_in_the_sinks(
             return len(done) >= delivered and (arrange is succeeding or len(failed) >= 2)
 
         assert eventually(is_far_enough, 40)
-        known = relay.secrets() | {
-            key["secret_access_key"]
-            for user in aws.truth().values()
-            for key in user["keys"]
-            if "secret_access_key" in key
-        }
+        known = relay.secrets() | known_secrets(house)
         leaks = [
             (where, found)
             for where, content in everything(house)
