@@ -105,7 +105,7 @@ def _made_again(world: Lived) -> None:
     credential = world.aws.add_key(made, age=20 * DAY)
     world.backend.write("m/bob", credential)
     world.backend.entries.pop("w/bob", None)
-    world.held.pop("w/bob", None)
+    world.consumers.pop("w/bob", None)
 
 
 def _cannot_be_assumed(world: Lived) -> None:
@@ -158,7 +158,7 @@ def back(undone: Change) -> Change:
         named = {row.place.address for row in world.known(world.bob).places}
         for address in set(world.backend.entries) - named:
             del world.backend.entries[address]
-            world.held.pop(address, None)
+            world.consumers.pop(address, None)
         served = set(world.served().values())
         for key in world.aws.keys_of("AIDABOB"):
             if key.key_id not in served:

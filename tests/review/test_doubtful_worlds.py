@@ -235,7 +235,7 @@ def test_a_place_of_a_user_who_is_gone_is_free(world: World) -> None:
     world.live(user)
     world.go(HOUR)
     another = made_again(world, user)
-    world.held.clear()
+    world.consumers.clear()
     world.serve(another, world.aws.add_key(another, age=20 * DAY))
     sweep(world)
     assert [row.place.address for row in world.known(user).places] == ["m/bob"]
@@ -269,7 +269,7 @@ def test_a_user_made_again_right_before_our_create_keeps_nobody_from_being_swept
     others: list[User] = []
     before(world, "CreateAccessKey", lambda: others.append(made_again(world, user)))
     world.effects.after = lambda _: None  # the key that is made there is nobody's promise
-    world.held.clear()
+    world.consumers.clear()
     world.backend.entries.clear()
     world.visit(user)
     world.go(HOUR)
@@ -285,7 +285,7 @@ def test_keys_are_never_listed_under_a_user_who_was_made_again(world: World) -> 
     user = world.add_user()
     world.visit(user)
     another = made_again(world, user)
-    world.held.clear()
+    world.consumers.clear()
     world.aws.add_key(another)
     world.visit(user)
     assert [key.key_id for key in world.known(user).keys] == [OLD]

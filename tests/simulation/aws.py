@@ -1,176 +1,34 @@
-"""An IAM in memory that behaves as AWS's does: late, eventually consistent, and with a quota."""
+"""IAM and STS as the product's adapter shows them: late, eventually consistent, and with a quota.
+
+What is true is in `tests.simulation.account`; what AWS answers when it says no goes through the
+adapter's own translation (`tests.simulation.recorded`), so that this cannot drift from it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from rotator.aws.accounts import Entered, Identity
 from rotator.aws.iam import Created
 from rotator.errors import OutcomeUnknown, ReadError, Rejected
-from rotator.model import (
-    KEYS_MAX,
-    Credential,
-    KeyStatus,
-    LastUse,
-    ListedKey,
-    NeverUsed,
-    Secret,
-    UsedAt,
-    User,
-    UseUnknown,
-)
+from rotator.model import KeyStatus, LastUse, ListedKey, NeverUsed, UsedAt, User, UseUnknown
+from tests.simulation import recorded
+from tests.simulation.account import ACCOUNT_ID, FakeAws, FakeKey
+from tests.simulation.heard import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import timedelta
 
     from rotator.aws.accounts import Accounts
-    from rotator.model import Account, SigningKey
-    from tests.simulation.faults import Effects
-    from tests.sinks.fakes import FakeClock
+    from rotator.model import Account, Credential, SigningKey
 
-__all__ = ["ACCOUNT_ID", "FakeAccounts", "FakeAws", "FakeKey"]
+__all__ = ["ACCOUNT_ID", "FakeAccounts", "FakeAws", "FakeEntered", "FakeIam", "FakeKey"]
 
 T = TypeVar("T")
 
-ACCOUNT_ID = "111122223333"
-GRAIN = timedelta(minutes=15)
-
-
-@dataclass
-class FakeKey:
-    """One key as it truly is.
-
-    Attributes:
-        history: every status it had, with when; None from its deletion on.
-        uses: when it was used, one in a grain, as IAM records them.
-        ours: whether a call of ours made it.
-    """
-
-    key_id: str
-    secret: str
-    user_id: str
-    created_at: datetime
-    history: list[tuple[datetime, KeyStatus | None]]
-    uses: list[datetime] = field(default_factory=list)
-    ours: bool = False
-
-    @property
-    def status(self) -> KeyStatus | None:
-        """Its status; None where it was deleted."""
-        return self.history[-1][1]
-
-    def at(self, moment: datetime) -> KeyStatus | None:
-        """Its status at a moment; None where it did not exist."""
-        known = [status for since, status in self.history if since <= moment]
-        return known[-1] if known else None
-
-
-@dataclass
-class FakeAws:
-    """One account: users, keys, and how late its answers are.
-
-    Attributes:
-        list_lag: how old the listings of keys are that it gives.
-        use_lag: how late a use is shown.
-        new_key_delay: how long a new key is unknown to STS.
-        unknown_uses: keys whose last use cannot be read now.
-        unreadable: why nothing can be read now; empty where it can.
-        slowness: how long each look takes that IAM is asked for.
-        bugs: names of users who cannot be looked at for a mistake of ours.
-        impostor: the UserId that STS says each key belongs to; empty: its own.
-        quota: how many keys a user may have.
-        ids: the account behind each configured name; `ACCOUNT_ID` where none is given.
-        refused: names of accounts whose role cannot be assumed now.
-        executed: what our calls changed: step, key id and when, in order.
-        calls: every call by name, in order.
-    """
-
-    clock: FakeClock
-    effects: Effects
-    users: dict[str, User] = field(default_factory=dict)
-    keys: dict[str, FakeKey] = field(default_factory=dict)
-    list_lag: timedelta = timedelta(0)
-    use_lag: timedelta = timedelta(minutes=20)
-    new_key_delay: timedelta = timedelta(seconds=8)
-    unknown_uses: set[str] = field(default_factory=set)
-    unreadable: str = ""
-    slowness: timedelta = timedelta(0)
-    bugs: set[str] = field(default_factory=set)
-    impostor: str = ""
-    quota: int = KEYS_MAX
-    skew: timedelta = timedelta(0)
-    ids: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
-    executed: list[tuple[str, str, datetime]] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
-
-    # What people do
-
-    def add_user(self, name: str, *, user_id: str = "", account_id: str = ACCOUNT_ID) -> User:
-        """Somebody makes a user."""
-        user_id = user_id or f"AIDA{name.upper()}"
-        user = User("prod", account_id, user_id, name, arn=f"arn:aws:iam::{account_id}:user/{name}")
-        self.users[user_id] = user
-        return user
-
-    def add_key(
-        self, user: User, *, age: timedelta = timedelta(0), status: KeyStatus = KeyStatus.ACTIVE
-    ) -> Credential:
-        """A key comes to be, whoever asked for it."""
-        number = len(self.keys) + 1
-        created_at = (self.clock() - age).replace(microsecond=0)
-        key = FakeKey(
-            f"AKIAIOSFODNN7EXAM{number:03}",
-            f"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLE{number:03}",
-            user.user_id,
-            created_at,
-            [(created_at, status)],
-        )
-        self.keys[key.key_id] = key
-        return Credential(key.key_id, Secret(key.secret), user.name, ACCOUNT_ID)
-
-    def switch(self, key_id: str, status: KeyStatus | None) -> None:
-        """A key's status changes, whoever asked for it; None deletes it."""
-        self.keys[key_id].history.append((self.clock(), status))
-
-    def use(self, key_id: str) -> bool:
-        """Somebody signs a call with a key; whether AWS accepted it."""
-        key = self.keys[key_id]
-        if key.status is not KeyStatus.ACTIVE:
-            return False
-        if not key.uses or key.uses[-1] + GRAIN <= self.clock():
-            key.uses.append(self.clock())
-        return True
-
-    def delete_user(self, user: User) -> None:
-        """Somebody deletes a user with all of its keys."""
-        del self.users[user.user_id]
-        for key in self.keys_of(user.user_id):
-            self.switch(key.key_id, None)
-
-    def rename(self, user: User, name: str) -> User:
-        """Somebody renames a user."""
-        self.users[user.user_id] = replace(self.users[user.user_id], name=name)
-        return self.users[user.user_id]
-
-    # What is so
-
-    def keys_of(self, user_id: str) -> list[FakeKey]:
-        """The keys that a user truly has, oldest first."""
-        mine = [key for key in self.keys.values() if key.user_id == user_id and key.status]
-        return sorted(mine, key=lambda key: key.created_at)
-
-    def in_account(self, account: str, account_id: str) -> list[User]:
-        """The users of an account, as whoever calls it by this name sees them."""
-        mine = [user for user in self.users.values() if user.account_id == account_id]
-        return [replace(user, account=account) for user in mine]
-
-    def secrets(self) -> list[str]:
-        """Every secret that there ever was."""
-        return [key.secret for key in self.keys.values()]
+CALLER = "arn:aws:sts::{}:assumed-role/rotator/rotator"
 
 
 @dataclass
@@ -185,91 +43,172 @@ class FakeIam:
         """Nobody has to wait."""
 
     def create_key(self, user_name: str | None, *, rotation_id: str = "") -> Created:
+        doing = f"create an access key for user {self.account}/{user_name}"
+
         def act() -> Created:
-            user = self._user(user_name)
-            if len(self.aws.keys_of(user.user_id)) >= self.aws.quota:
-                raise Rejected("the quota is used up", code="LimitExceeded")
+            user = self._user(user_name, doing)
+            if self.aws.counted(user.user_id) >= self.aws.quota:
+                raise recorded.QUOTA.change(doing)
             made = self.aws.add_key(user)
             key = self.aws.keys[made.access_key_id]
             key.ours = True
-            self.aws.executed.append(("issue", key.key_id, self.aws.clock()))
+            self._did("issue", key.key_id)
             return Created(made, key.created_at)
 
-        return self._change("CreateAccessKey", act)
+        return self._change("CreateAccessKey", doing, act)
 
     def set_status(self, user_name: str | None, key_id: str, status: KeyStatus) -> None:
-        def act() -> None:
-            self._key(user_name, key_id)
-            step = "reactivate" if status is KeyStatus.ACTIVE else "deactivate"
-            self.aws.switch(key_id, status)
-            self.aws.executed.append((step, key_id, self.aws.clock()))
+        doing = f"set access key {key_id} to {status}"
 
-        return self._change("UpdateAccessKey", act)
+        def act() -> None:
+            self._key(user_name, key_id, doing)
+            self.aws.switch(key_id, status)
+            self._did("reactivate" if status is KeyStatus.ACTIVE else "deactivate", key_id)
+
+        self._change("UpdateAccessKey", doing, act)
+        self.aws.heard.hear_status(key_id, status, self.aws.clock())
 
     def delete_key(self, user_name: str | None, key_id: str) -> None:
-        def act() -> None:
-            self._key(user_name, key_id)
-            self.aws.switch(key_id, None)
-            self.aws.executed.append(("delete", key_id, self.aws.clock()))
+        doing = f"delete access key {key_id}"
 
-        return self._change("DeleteAccessKey", act)
+        def act() -> None:
+            self._key(user_name, key_id, doing)
+            self.aws.switch(key_id, None)
+            self._did("delete", key_id)
+
+        return self._change("DeleteAccessKey", doing, act)
 
     def list_keys(self, user_name: str | None) -> tuple[ListedKey, ...]:
-        self._read("ListAccessKeys")
+        doing = f"list the access keys of user {self.account}/{user_name}"
+        self._read("ListAccessKeys", doing, Topic.KEYS, user_name)
         if user_name in self.aws.bugs:
             raise ZeroDivisionError
         user = self._named(user_name)
         if user is None:
-            raise ReadError(f"no user {user_name}", code="NoSuchEntity")
-        moment = self.aws.clock() - self.aws.list_lag
+            raise recorded.no_user(user_name).read(doing)
         mine = [key for key in self.aws.keys.values() if key.user_id == user.user_id]
-        listed = [ListedKey(k.key_id, s, k.created_at) for k in mine if (s := k.at(moment))]
-        return tuple(sorted(listed, key=lambda key: (key.created_at, key.key_id)))
+        listed = [ListedKey(k.key_id, s, k.created_at) for k in mine if (s := self._shown(k))]
+        shown = tuple(sorted(listed, key=lambda key: (key.created_at, key.key_id)))
+        self.aws.heard.hear_keys(self._life, user.user_id, shown, self.aws.clock())
+        return shown
 
     def last_use(self, key_id: str) -> LastUse:
+        self.aws.effects.life.check()
         self.aws.calls.append("GetAccessKeyLastUsed")
         self.aws.clock.advance(self.aws.slowness)
-        if key_id in self.aws.unknown_uses:
-            return UseUnknown("throttled")
-        shown = [
-            at for at in self.aws.keys[key_id].uses if at + self.aws.use_lag <= self.aws.clock()
-        ]
-        return UsedAt(shown[-1], "s3", "eu-north-1") if shown else NeverUsed()
+        found = self._last_use(key_id)
+        why = found.why if isinstance(found, UseUnknown) else ""
+        now = self.aws.clock()
+        self.aws.heard.hear(self._life, Topic.USE, key_id, now, why=why, value=found)
+        return found
 
     def get_user(self, user_name: str | None) -> User | None:
-        self._read("GetUser")
-        return self._named(user_name)
+        doing = f"read user {self.account}/{user_name}"
+        self._read("GetUser", doing, Topic.USER, user_name)
+        found = self._named(user_name)
+        if found is None:
+            return None
+        found = replace(found, groups=None, attached_policies=None)
+        self.aws.heard.hear(self._life, Topic.USER, found.user_id, self.aws.clock(), value=found)
+        return found
 
     def users(self, *, groups: bool, tags: bool) -> tuple[User, ...]:
-        self._read("GetAccountAuthorizationDetails")
-        return tuple(self.aws.in_account(self.account, self.account_id))
+        name = "GetAccountAuthorizationDetails"
+        self._read(name, f"list the users of {self.account}", Topic.USER, None)
+        return tuple(map(_whole, self.aws.in_account(self.account, self.account_id)))
+
+    @property
+    def _life(self) -> str:
+        return self.aws.effects.life.name
+
+    def _did(self, step: str, key_id: str) -> None:
+        self.aws.executed.append((step, key_id, self.aws.clock()))
+
+    def _shown(self, key: FakeKey) -> KeyStatus | None:
+        """The status of a key in one listing; None where this one lacks it."""
+        stale = self.aws.list_lag + self.aws.lateness.listing()
+        return key.at(self.aws.clock() - stale)
+
+    def _last_use(self, key_id: str) -> LastUse:
+        doing = f"read the last use of access key {key_id}"
+        if key_id in self.aws.unknown_uses or self._is_one_too_many("GetAccessKeyLastUsed"):
+            return UseUnknown(str(recorded.THROTTLING.read(doing)))
+        if (answer := self.aws.failing.get("GetAccessKeyLastUsed")) is not None:
+            return UseUnknown(str(answer.read(doing)))
+        key = self.aws.keys.get(key_id)
+        if key is None or key.status is None:
+            caller = CALLER.format(self.account_id)
+            return UseUnknown(str(recorded.use_denied(key_id, caller).read(doing)))
+        shown = self.aws.shown_use(key_id)
+        return UsedAt(shown, "s3", "eu-north-1") if shown else NeverUsed()
 
     def _named(self, name: str | None) -> User | None:
         users = self.aws.in_account(self.account, self.account_id)
         return next((user for user in users if user.name == name), None)
 
-    def _user(self, name: str | None) -> User:
-        user = self._named(name)
+    def _user(self, name: str | None, doing: str) -> User:
+        users = [user for user in self.aws.users.values() if user.account_id == self.account_id]
+        user = next((user for user in users if user.name == name), None)
         if user is None:
-            raise Rejected(f"no user {name}", code="NoSuchEntity")
+            raise recorded.no_user(name).change(doing)
         return user
 
-    def _key(self, name: str | None, key_id: str) -> FakeKey:
-        key = self.aws.keys[key_id]
-        if key.status is None or key.user_id != self._user(name).user_id:
-            raise Rejected(f"no key {key_id}", code="NoSuchEntity")
+    def _key(self, name: str | None, key_id: str, doing: str) -> FakeKey:
+        key, user = self.aws.keys[key_id], self._user(name, doing)
+        if key.status is None or key.user_id != user.user_id:
+            raise recorded.no_key(key_id).change(doing)
         return key
 
-    def _read(self, name: str) -> None:
+    def _read(self, name: str, doing: str, topic: Topic, about: str | None) -> None:
+        """One request that reads.
+
+        Raises:
+            ReadError: it is not answered; whoever is meant is told of it.
+        """
         self.aws.effects.life.check()
         self.aws.calls.append(name)
         self.aws.clock.advance(self.aws.slowness)
-        if self.aws.unreadable:
-            raise ReadError(self.aws.unreadable, code="ServiceUnavailable")
+        error = self._unread(name, doing)
+        if error is None:
+            return
+        now, why = self.aws.clock(), str(error)
+        for user in self.aws.users.values():
+            if about in {None, user.name}:
+                self.aws.heard.hear(self._life, topic, user.user_id, now, why=why)
+        raise error
 
-    def _change(self, name: str, act: Callable[[], T]) -> T:
+    def _unread(self, name: str, doing: str) -> ReadError | None:
+        if self.aws.unreadable:
+            return ReadError(self.aws.unreadable, code="ServiceUnavailable")
+        if self._is_one_too_many(name):
+            return recorded.THROTTLING.read(doing)
+        answer = self.aws.failing.get(name)
+        return answer.read(doing) if answer is not None else None
+
+    def _is_one_too_many(self, name: str) -> bool:
+        left = self.aws.busy.get(name, 0)
+        if left:
+            self.aws.busy[name] = left - 1
+        return left > 0 or self.aws.lateness.is_throttled()
+
+    def _change(self, name: str, doing: str, act: Callable[[], T]) -> T:
         self.aws.calls.append(name)
+        left = self.aws.busy.get(name, 0)
+        if left:
+            self.aws.busy[name] = left - 1
+            raise recorded.THROTTLING.change(doing)
+        if (answer := self.aws.failing.get(name)) is not None:
+            raise answer.change(doing)
         return self.aws.effects.run(name, act, lost=OutcomeUnknown, rejected=Rejected)
+
+
+def _whole(user: User) -> User:
+    """A user as the account's details show it: no group is a fact there, and not unknown."""
+    return replace(
+        user,
+        groups=user.groups or frozenset(),
+        attached_policies=user.attached_policies or frozenset(),
+    )
 
 
 @dataclass
@@ -280,20 +219,22 @@ class FakeEntered:
     iam: FakeIam
     name: str = "prod"
     account_id: str = ACCOUNT_ID
-    caller_arn: str = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/rotator/rotator"
+    caller_arn: str = CALLER.format(ACCOUNT_ID)
     partition: str = "aws"
     region: str = "eu-north-1"
 
     def skew(self) -> timedelta | None:
-        return self.aws.skew
+        """How far AWS's clock is ahead of the clock of the process that acts."""
+        life = self.aws.effects.life
+        skew = self.aws.skew - life.clock_ahead
+        self.aws.heard.hear(life.name, Topic.CLOCK, "", self.aws.clock(), value=skew)
+        return skew
 
     def prove(self, credential: Credential) -> Identity:
         def act() -> Identity:
             key = self.aws.keys[credential.access_key_id]
-            is_known = key.created_at + self.aws.new_key_delay <= self.aws.clock()
-            right = credential.secret_access_key.reveal() == key.secret
-            if not (is_known and right and self.aws.use(key.key_id)):
-                raise ReadError("unknown to STS", code="InvalidClientTokenId")
+            if answer := self._refusal(key, credential):
+                raise answer.read(f"prove access key {key.key_id}")
             arn = f"arn:aws:iam::{ACCOUNT_ID}:user/{credential.user_name}"
             return Identity(ACCOUNT_ID, self.aws.impostor or key.user_id, arn)
 
@@ -302,6 +243,15 @@ class FakeEntered:
 
     def client(self, service: str, region: str | None = None) -> object:
         raise AssertionError(f"no sink of this world asks for {service}")
+
+    def _refusal(self, key: FakeKey, credential: Credential) -> recorded.Answer | None:
+        late, now = self.aws.lateness, self.aws.clock()
+        delay, region = self.aws.new_key_delay, self.region
+        if not late.knows(key.created_at, now, after=delay, region=region):
+            return recorded.KEY_UNKNOWN_TO_STS
+        if credential.secret_access_key.reveal() != key.secret:
+            return recorded.WRONG_SECRET
+        return None if self.aws.use(key.key_id) else recorded.KEY_UNKNOWN_TO_STS
 
 
 @dataclass
@@ -325,7 +275,7 @@ class FakeAccounts:
         if ids.count(account_id) > 1:
             raise ReadError(f"two names are both account {account_id}")
         iam = FakeIam(self.aws, account.name, account_id)
-        caller = f"arn:aws:sts::{account_id}:assumed-role/rotator/rotator"
+        caller = CALLER.format(account_id)
         return cast("Entered", FakeEntered(self.aws, iam, account.name, account_id, caller))
 
     def signing(self) -> tuple[SigningKey, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,10 +36,14 @@ class Fault(Enum):
 
 @dataclass(slots=True)
 class Life:
-    """One start of a process, until it is killed."""
+    """One start of a process, until it is killed.
+
+    `clock_ahead` is how far its own clock is ahead of true time.
+    """
 
     name: str
     alive: bool = True
+    clock_ahead: timedelta = timedelta(0)
 
     def check(self) -> None:
         """Let a dead process do nothing.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rotator.model import Policy, Rotation, Timing
     from rotator.store import JournalRow, Store
     from tests.simulation.aws import FakeAws
+    from tests.simulation.consumers import Refusal
     from tests.sinks.fakes import MemoryBackend
 
 __all__ = ["Broken", "Monitor"]
@@ -62,6 +63,11 @@ class Monitor:
                 continue
             if self.aws.keys[key_id].status is not KeyStatus.ACTIVE and self._was_ours(key_id):
                 raise Broken(f"P1: {address} serves {key_id}, which we switched off")
+
+    def refused(self, refusal: Refusal) -> None:
+        """P1: what a consumer read once and was in order then is accepted."""
+        if refusal.key_id not in self.given_up:
+            raise Broken(f"P1: a consumer of {refusal.address} was refused with {refusal.key_id}")
 
     def all_is_recorded(self) -> None:
         """P7: for each change there is an intent before it, and what became of it after it."""

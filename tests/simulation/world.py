@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from sqlalchemy import event
 
-from rotator.errors import OutcomeUnknown, Rejected, RotatorError, StoreUnavailable
+from rotator.errors import RotatorError, StoreUnavailable
 from rotator.events import check_fields
 from rotator.formats import JsonFormat
 from rotator.model import (
@@ -43,9 +43,11 @@ from rotator.model import (
 from rotator.reconcile import Equipment, Sweeper, VisitResult, visit
 from rotator.store import create, open_store
 from tests.simulation.aws import FakeAccounts, FakeAws
+from tests.simulation.consumers import Consumer, Habit
 from tests.simulation.faults import Effects, Fault, Killed, Life
 from tests.simulation.monitor import Broken, Monitor
-from tests.sinks.fakes import FakeClock, FakeOptions, MemoryBackend, ReadableFake, WriteOnlyFake
+from tests.simulation.places import WatchedBackend, sink_over
+from tests.sinks.fakes import FakeClock, FakeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +69,14 @@ SWEEP = 6 * HOUR
 STRIDE = 20 * MINUTE
 """How often consumers read their place: far more often than grace_period."""
 
+EAGER = Habit()
+"""The consumers of a place of whose habits nothing is said."""
+
 
 def sink_spec(kind: str, name: str) -> SinkSpec:
-    """A sink of a policy: `memory` can be read back, `writeonly` cannot."""
+    """A sink of a policy: `writeonly` cannot be read back, the other kinds of place can."""
     options = FakeOptions.model_validate({"name": name})
-    return SinkSpec(kind, kind, options, JsonFormat(), readable=kind == "memory")
+    return SinkSpec(kind, kind, options, JsonFormat(), readable=kind != "writeonly")
 
 
 READABLE = sink_spec("memory", "m/{user}")
@@ -96,28 +101,6 @@ def policy(**fields: Any) -> Policy:  # noqa: ANN401 - the fields of a policy
         digest="policy-1",
     )
     return replace(ordinary, **fields)
-
-
-class WatchedBackend(MemoryBackend):
-    """Places in memory whose every put is an effect.
-
-    `lies` are addresses whose puts are answered with yes and do nothing.
-    """
-
-    effects: Effects
-    lies: set[str]
-
-    def _write(self, address: str, credential: Credential) -> None:
-        if address not in self.lies:
-            super()._write(address, credential)
-
-    def put(self, address: str, credential: Credential, deadline: Any) -> None:  # noqa: ANN401 - as there
-        self.effects.run(
-            f"put {address}",
-            lambda: super(WatchedBackend, self).put(address, credential, deadline),
-            lost=OutcomeUnknown,
-            rejected=Rejected,
-        )
 
 
 class MortalStore:
@@ -179,7 +162,8 @@ class World:
     equipment: Equipment = field(init=False)
     sweeper: Sweeper = field(init=False)
     told: list[tuple[Event, dict[str, object]]] = field(default_factory=list)
-    held: dict[str, str] = field(default_factory=dict)
+    habits: dict[str, Habit] = field(default_factory=dict)
+    consumers: dict[str, Consumer] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     visits: int = 0
     deaths: int = 0
@@ -190,8 +174,7 @@ class World:
         clock = FakeClock()
         effects = Effects(Life("first"))
         aws = FakeAws(clock, effects)
-        backend = WatchedBackend(clock)
-        backend.effects, backend.lies = effects, set()
+        backend = WatchedBackend(clock, effects=effects, heard=aws.heard)
         path = folder / "state.db"
         shutil.copy(_template(), path)
         store = open_store(f"sqlite:///{path}", clock=clock)
@@ -266,20 +249,19 @@ class World:
             if self.clock() >= end:
                 return
             self.clock.now = min(end, self.clock() + STRIDE)
+            self.backend.land_late()
 
     def consume(self) -> None:
-        """Each consumer uses the key that it read last, then reads again.
+        """Each consumer uses the key that it read last, then reads again, as its habits are.
 
         P1: what was read once and was in order then is accepted, whatever we do meanwhile.
         """
-        for address in self.backend.entries:
-            held, serves = self.held.get(address), self.backend.served(address)
-            for key_id in {held, serves} - {None}:
-                assert key_id is not None
-                if not self.aws.use(key_id) and key_id not in self.monitor.given_up:
-                    raise Broken(f"P1: a consumer of {address} was refused with {key_id}")
-            if serves is not None:
-                self.held[address] = serves
+        for address in tuple(self.backend.entries):
+            consumer = self.consumers.setdefault(address, Consumer(address))
+            consumer.habit = self.habits.get(address, EAGER)
+            serves = self.backend.served(address)
+            for refusal in consumer.look(self.clock(), serves, self.aws.use):
+                self.monitor.refused(refusal)
 
     def live(self, user: User, *, visits_max: int = 80) -> VisitResult:
         """Visit and wait until nothing is open and nothing is due, or a person is needed."""
@@ -374,9 +356,7 @@ class World:
             assert secret not in repr(self.told)
 
     def _sink(self, context: SinkContext) -> Sink:
-        if context.spec.type == "memory":
-            return ReadableFake.over(self.backend)(context)
-        return WriteOnlyFake.over(self.backend)(context)
+        return sink_over(self.backend, context)
 
     def _emit(self, name: Event, /, **fields: object) -> None:
         check_fields(name, fields)

@@ -74,10 +74,14 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a place holds: a credential, some stranger's text, or nothing; and since when."""
+    """What a place holds: a credential, some stranger's text, or nothing; and since when.
+
+    `ours` is whether a put wrote it, and not somebody else.
+    """
 
     held: Credential | str | None
     written_at: datetime
+    ours: bool = False
 
 
 @dataclass
