@@ -300,7 +300,7 @@ def test_a_key_that_sts_does_not_know_yet_is_asked_about_again(world: World) -> 
 
 @pytest.mark.parametrize(
     ("impostor", "sentence"),
-    [("AIDAEVE", "it is a key of another user"), ("", "unknown to STS")],
+    [("AIDAEVE", "it is a key of another user"), ("", "does not fit its access key id")],
     ids=["somebody else's", "a wrong secret"],
 )
 def test_what_is_not_proven_goes_nowhere(world: World, impostor: str, sentence: str) -> None:
