@@ -25,7 +25,10 @@ COVERAGE_MIN := 95
 LIVES_SLICE ?= $(shell date +%s)
 LIVES_SLICE := $(LIVES_SLICE)
 
-.PHONY: help setup demo test test-fast kills lint format lock clean
+# How many sweeps make leaks goes through.
+SWEEPS ?= 10000
+
+.PHONY: help setup demo test test-fast kills leaks lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -50,6 +53,9 @@ test: lint ## Lint, then run every test and measure branch coverage
 		--cov-fail-under=$(COVERAGE_MIN)
 	@echo "LIVES_SLICE=$(LIVES_SLICE)"
 	LIVES_SLICE=$(LIVES_SLICE) $(BIN)/pytest -n $(WORKERS) -m lives
+
+leaks: $(STAMP) ## Sweep 10,000 times and measure what grows: make leaks SWEEPS=100000
+	LEAK_SWEEPS=$(SWEEPS) $(BIN)/pytest -q tests/endurance --show-capture=no
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"

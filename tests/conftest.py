@@ -56,6 +56,7 @@ _SLOW = (
     "cli/test_run.py",
     "cli/test_streams.py",
     "demo/test_local_aws",
+    "endurance/",
     "judgement/test_any_world.py",
     "life/test_kill9.py",
     "reconcile/test_approvals.py",
@@ -72,6 +73,7 @@ _SLOW = (
 """Where tests start processes or live many lives: each is quick, all together are not."""
 
 _LIVES = (
+    "endurance/",
     "judgement/test_any_world.py",
     "judgement/test_small_worlds.py",
     "judgement/test_teeth.py",

@@ -73,7 +73,7 @@ class Sweeper:
     rolls: Rolls = field(init=False)
     _announced: tuple[tuple[SigningKey, ...], datetime] | None = None
     _ids: dict[str, str] = field(default_factory=dict)
-    _told: set[tuple[Event, str, str, str]] = field(default_factory=set)
+    _told: dict[tuple[Event, str, str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rolls = Rolls(self.equipment)
@@ -345,7 +345,12 @@ class Sweeper:
                 )
 
     def _tell_once(self, event: Event, names: dict[str, str], **fields: object) -> None:
-        told = (event, names["policy"], names["account"], repr(sorted(fields.items())))
-        if told not in self._told:
-            self._told.add(told)
+        """Tell of a doubt unless the last thing told of it was the same.
+
+        Only the last is kept: the number of users in a sentence may be another at each sweep.
+        """
+        about = (event, names["policy"], names["account"], str(fields.get("exclusion", "")))
+        said = repr(sorted(fields.items()))
+        if self._told.get(about) != said:
+            self._told[about] = said
             self.equipment.emit(event, **names, **fields)

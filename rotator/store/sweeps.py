@@ -18,14 +18,18 @@ from rotator.store.twice import twice
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from typing import Any
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from rotator.store.rows import SweepRow
 
 __all__ = ["Sweeps"]
 
 _REPLICA_FORGOTTEN_AFTER = timedelta(days=7)
+
+_SWEEP_KEPT = timedelta(days=30)
+"""How long a sweep is on record; the last that ended, and the last that went well, stay."""
 
 
 class Sweeps(Part):
@@ -86,16 +90,31 @@ class Sweeps(Part):
         return [ReplicaRow(**row, keys=tuple(keys.get(row["replica_id"], ()))) for row in found]
 
     def sweep_begun(self, sweep_id: str, *, policy: str, account_id: str) -> None:
-        """Record that a policy's run over an account has begun."""
+        """Record that a policy's run over an account has begun; old runs of it are forgotten."""
+        now = self._database.clock()
         row = self._database.insert(sweeps).values(
             sweep_id=sweep_id,
             policy=policy,
             account_id=account_id,
-            begun_at=self._database.clock(),
+            begun_at=now,
             message="",
             **asdict(Counts()),
         )
-        twice(self._database, lambda one: one.execute(row.on_conflict_do_nothing()))
+        ended = _latest(policy, account_id).with_only_columns(sweeps.c.sweep_id)
+        went_well = _latest(policy, account_id, ok=True).with_only_columns(sweeps.c.sweep_id)
+        old = delete(sweeps).where(
+            sweeps.c.policy == policy,
+            sweeps.c.account_id == account_id,
+            sweeps.c.begun_at < now - _SWEEP_KEPT,
+            sweeps.c.sweep_id.not_in(ended),
+            sweeps.c.sweep_id.not_in(went_well),
+        )
+
+        def begin(connection: Connection) -> None:
+            connection.execute(row.on_conflict_do_nothing())
+            connection.execute(old)
+
+        twice(self._database, begin)
 
     def sweep_ended(
         self, sweep_id: str, *, ok: bool, counts: Counts | None = None, message: str = ""
@@ -115,20 +134,24 @@ class Sweeps(Part):
 
     def last_sweep(self, policy: str, account_id: str, *, ok: bool = False) -> SweepRow | None:
         """The latest run of a policy over an account that came to its end; with `ok`, well."""
-        query = (
-            select(sweeps)
-            .where(
-                sweeps.c.policy == policy,
-                sweeps.c.account_id == account_id,
-                sweeps.c.ended_at.is_not(None),
-                *((sweeps.c.ok.is_(True),) if ok else ()),
-            )
-            .order_by(sweeps.c.begun_at.desc())
-            .limit(1)
-        )
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_latest(policy, account_id, ok=ok)).first()
         return None if row is None else shapes.sweep_row(row)
+
+
+def _latest(policy: str, account_id: str, *, ok: bool = False) -> Select[Any]:
+    """The run of a policy over an account that ended and began last; with `ok`, that went well."""
+    return (
+        select(sweeps)
+        .where(
+            sweeps.c.policy == policy,
+            sweeps.c.account_id == account_id,
+            sweeps.c.ended_at.is_not(None),
+            *((sweeps.c.ok.is_(True),) if ok else ()),
+        )
+        .order_by(sweeps.c.begun_at.desc())
+        .limit(1)
+    )
 
 
 def _sign_with(connection: Connection, replica_id: str, keys: Sequence[SigningKey]) -> None:

@@ -128,6 +128,20 @@ def test_what_is_doubtful_about_a_policy_is_told_once(world: World) -> None:
     assert expired["exclusion"] == "name bob"
 
 
+def test_what_was_told_before_last_is_forgotten(world: World) -> None:
+    """The number of users stands in the sentence: whoever keeps each keeps one more at a sweep."""
+    world.reconfigure(policy(limits=Limits(issue=1)))
+    for number in range(30):
+        world.add_user(f"u{number}")
+    for number in range(4):
+        sweep(world)
+        world.clock.advance(HOUR)
+        world.add_user(f"more{number}")
+
+    assert len(told(world, "policy.limited")) == 4
+    assert len(world.sweeper._told) == 1
+
+
 def test_a_rotation_is_visited_when_its_moment_comes(world: World) -> None:
     """Whatever the schedule: the store tells who, and nobody else is looked at."""
     user = world.add_user()

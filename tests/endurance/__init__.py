@@ -1,0 +1,1 @@
+"""What must not grow, however long a daemon lives."""
