@@ -13,6 +13,7 @@ from rotator.store.rows import (
     PlaceRow,
     ReplicaRow,
     Standing,
+    Surroundings,
     SweepRow,
     UserRow,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ReplicaRow",
     "Standing",
     "Store",
+    "Surroundings",
     "SweepRow",
     "UserRow",
     "create",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from rotator.errors import CommitUnknown, Refused, StoreError, StoreUnavailable, StoreWentBack
@@ -35,6 +35,24 @@ _ENDINGS = {
     "refused": JournalOutcome.REJECTED,
     "withdrawn": JournalOutcome.OBSERVED,
 }
+
+_BEGIN = insert(rotations)
+_FACTS = update(rotations).where(
+    shapes.mine(rotations),
+    rotations.c.rotation_id == bindparam("of_rotation"),
+    rotations.c.closed_at.is_(None),
+)
+_APPROVALS = (
+    select(orders)
+    .where(
+        shapes.mine(orders),
+        orders.c.verb == Verb.APPROVE,
+        orders.c.action == bindparam("of_door"),
+        orders.c.accepted_at.is_not(None),
+        orders.c.ended_at.is_(None),
+    )
+    .order_by(orders.c.order_id)
+)
 
 
 class Changes(Part):
@@ -121,7 +139,7 @@ class Change(Telling):
         self._refuse_if_back()
         columns = shapes.rotation_columns(self._ref, rotation)
         try:
-            self._connection.execute(insert(rotations).values(**columns))
+            self._connection.execute(_BEGIN, columns)
         except IntegrityError as exc:
             if "foreign key" in str(exc.orig).lower():
                 raise
@@ -140,15 +158,8 @@ class Change(Telling):
         Raises:
             StoreError: this user has no such open rotation.
         """
-        found = self._connection.execute(
-            update(rotations)
-            .where(
-                shapes.of_user(rotations, self._ref),
-                rotations.c.rotation_id == rotation_id,
-                rotations.c.closed_at.is_(None),
-            )
-            .values(**columns)
-        )
+        which = self._mine(of_rotation=rotation_id)
+        found = self._connection.execute(_FACTS, {**columns, **which})
         if found.rowcount != 1:
             raise StoreError(f"user {self._ref.user_id} has no open rotation {rotation_id}")
 
@@ -201,17 +212,7 @@ class Change(Telling):
 
     def approvals(self, door: DoorName) -> list[Order]:
         """The approvals of a door that are in force for this user, as this transaction sees it."""
-        rows = self._connection.execute(
-            select(orders)
-            .where(
-                shapes.of_user(orders, self._ref),
-                orders.c.verb == Verb.APPROVE,
-                orders.c.action == door,
-                orders.c.accepted_at.is_not(None),
-                orders.c.ended_at.is_(None),
-            )
-            .order_by(orders.c.order_id)
-        )
+        rows = self._connection.execute(_APPROVALS, self._mine(of_door=door))
         return [shapes.order_row(row).order for row in rows]
 
     def accept_approval(self, order_id: int, message: str, *, is_open: bool) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from functools import cache
+from typing import TYPE_CHECKING, Any, Unpack
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from rotator.errors import PlaceTaken
 from rotator.model import JournalOutcome, Step
 from rotator.store import shapes
+from rotator.store.engine import inserting
 from rotator.store.journal import settled
 from rotator.store.schema import journal, places, users
 
@@ -20,6 +22,23 @@ if TYPE_CHECKING:
     from rotator.store.rows import PlaceColumns, PlaceRow
 
 __all__ = ["at", "claim", "put_answered", "put_begun", "put_rejected", "set_places"]
+
+
+_ALL_PLACES = update(places).where(shapes.mine(places))
+_ONE_PLACE = _ALL_PLACES.where(
+    places.c.type == bindparam("at_type"), places.c.address == bindparam("at")
+)
+_NAMED_PLACE = _ALL_PLACES.where(places.c.type + ":" + places.c.address == bindparam("of_name"))
+
+
+@cache
+def _claiming(*, is_sqlite: bool) -> Any:  # noqa: ANN401 - the dialects' classes share no base
+    insert = inserting(places, is_sqlite=is_sqlite).values(failures=0, failed_why="")
+    return insert.on_conflict_do_update(
+        index_elements=[places.c.type, places.c.address],
+        set_={"sink_id": insert.excluded.sink_id, "readable": insert.excluded.readable},
+        where=shapes.mine(places),
+    ).returning(places.c.type)
 
 
 def at(place: Place) -> ColumnElement[bool]:
@@ -34,27 +53,20 @@ def claim(database: Database, connection: Connection, ref: UserRef, row: PlaceRo
         PlaceTaken: it belongs to another user.
     """
     claimed = connection.execute(
-        database.insert(places)
-        .values(
-            type=row.place.type,
-            address=row.place.address,
+        _claiming(is_sqlite=database.is_sqlite),
+        shapes.whose(
+            ref,
             account_id=ref.account_id,
             user_id=ref.user_id,
+            type=row.place.type,
+            address=row.place.address,
             sink_id=row.sink_id,
             readable=row.readable,
             claimed_at=row.claimed_at or database.clock(),
-            failures=0,
-            failed_why="",
             reading=row.reading,
             serves=row.serves,
             read_at=row.read_at,
-        )
-        .on_conflict_do_update(
-            index_elements=[places.c.type, places.c.address],
-            set_={"sink_id": row.sink_id, "readable": row.readable},
-            where=shapes.of_user(places, ref),
-        )
-        .returning(places.c.type)
+        ),
     ).first()
     if claimed is None:
         raise PlaceTaken(str(row.place), _owner(connection, row.place))
@@ -64,13 +76,11 @@ def set_places(
     connection: Connection, ref: UserRef, place: Place | None, **columns: Unpack[PlaceColumns]
 ) -> bool:
     """Write columns of one place of a user, or of all; False where there is none."""
-    which = shapes.of_user(places, ref)
-    if place is not None:
-        which &= at(place)
-    changed = connection.execute(
-        update(places).where(which).values(**shapes.place_changes(columns))
-    )
-    return changed.rowcount > 0
+    changes, which = shapes.place_changes(columns), shapes.whose(ref)
+    if place is None:
+        return connection.execute(_ALL_PLACES, {**changes, **which}).rowcount > 0
+    which |= {"at_type": place.type, "at": place.address}
+    return connection.execute(_ONE_PLACE, {**changes, **which}).rowcount > 0
 
 
 def put_begun(connection: Connection, ref: UserRef, place: str, key_id: str | None) -> bool:
@@ -102,11 +112,8 @@ def put_rejected(connection: Connection, ref: UserRef, place: str) -> bool:
 
 def _write(connection: Connection, ref: UserRef, place: str, **columns: str | None) -> bool:
     """Write to a place that is named as the journal names it."""
-    named = places.c.type + ":" + places.c.address == place
-    changed = connection.execute(
-        update(places).where(shapes.of_user(places, ref), named).values(**columns)
-    )
-    return changed.rowcount > 0
+    which = shapes.whose(ref, of_name=place)
+    return connection.execute(_NAMED_PLACE, {**columns, **which}).rowcount > 0
 
 
 def _owner(connection: Connection, place: Place) -> str:

@@ -6,16 +6,15 @@ import sqlite3
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
+    bindparam,
     cast,
     create_engine,
     event,
     func,
-    literal,
     make_url,
     select,
 )
@@ -35,13 +34,22 @@ from rotator.store.columns import MICROSECOND, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from sqlalchemy import URL, Connection, Engine, Table
     from sqlalchemy.sql import ColumnElement
 
-__all__ = ["BUSY_SECONDS", "Address", "Database", "RowLocked", "connect_sqlite"]
+__all__ = [
+    "BUSY_SECONDS",
+    "Address",
+    "Database",
+    "RowLocked",
+    "begin",
+    "connect_sqlite",
+    "inserting",
+    "moment",
+]
 
 BUSY_SECONDS = 5
 POOL_MAX = 10
@@ -140,6 +148,22 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def moment(name: str, *, by_our_clock: bool) -> ColumnElement[datetime]:
+    """A moment by the clock of leases, for a statement that is built once (dialect).
+
+    `Database.moments` gives its parameter when the statement is executed.
+    """
+    if by_our_clock:
+        return bindparam(name, type_=Moment)
+    epoch = func.extract("epoch", func.clock_timestamp())
+    return cast(epoch * 1_000_000 + bindparam(name, type_=BigInteger), Moment)
+
+
+def inserting(table: Table, *, is_sqlite: bool) -> Any:  # noqa: ANN401 - the dialects' classes share no base with on_conflict
+    """An INSERT that knows ON CONFLICT; both dialects spell it alike (dialect)."""
+    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+
 class Database:
     """A bounded pool of connections, and the two kinds of transaction there are.
 
@@ -148,11 +172,13 @@ class Database:
 
     Attributes:
         verify: what must be true of a file that took the place of the one that was opened.
+        by_our_clock: whose clock leases are by; the database's own where replicas share one.
     """
 
     def __init__(self, address: Address, *, clock: Callable[[], datetime]) -> None:
         self.address = address
         self.clock = clock
+        self.by_our_clock = address.path is not None
         self._writer = threading.Lock()
         self._looking = threading.RLock()
         self._identity: tuple[int, int] | None = None
@@ -212,16 +238,16 @@ class Database:
             if self._identify() != before:
                 raise StoreUnavailable(f"{self.address} was exchanged while it was written")
 
-    def now(self, after: timedelta = timedelta()) -> ColumnElement[datetime]:
-        """The clock of leases: the database's own where replicas share one (dialect)."""
-        if self.is_sqlite:
-            return literal(self.clock() + after, Moment)
-        epoch = func.extract("epoch", func.clock_timestamp())
-        return cast(epoch * 1_000_000 + literal(after // MICROSECOND, BigInteger), Moment)
+    def moments(self, **after: timedelta) -> dict[str, object]:
+        """The parameters of `moment`: each by its name, and how long after now it is."""
+        if self.by_our_clock:
+            now = self.clock()
+            return {name: now + span for name, span in after.items()}
+        return {name: span // MICROSECOND for name, span in after.items()}
 
-    def insert(self, table: Table) -> Any:  # noqa: ANN401 - the dialects' classes share no base with on_conflict
-        """An INSERT that knows ON CONFLICT; both dialects spell it alike (dialect)."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+    def insert(self, table: Table) -> Any:  # noqa: ANN401 - as `inserting`
+        """See `inserting`."""
+        return inserting(table, is_sqlite=self.is_sqlite)
 
     def queue_up(self, connection: Connection, *names: str) -> None:
         """Let nobody else count the same thing until this transaction ends.
@@ -257,7 +283,7 @@ class Database:
             hide_parameters=True,
             **bounds,
         )
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", begin)
         return engine
 
     def _look(self) -> tuple[int, int] | None:
@@ -354,7 +380,8 @@ def _of_sqlite(exc: BaseException, address: Address) -> StoreError:
     return StoreDamaged(f"{address} is damaged ({exc}); bring back a backup")
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
+    """Begin a transaction of SQLite's; for the event of that name."""
     # BEGIN IMMEDIATE takes the writer's place first, so that what was read cannot be overtaken.
     writes = connection.get_execution_options().get("rotator_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

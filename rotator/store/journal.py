@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import bindparam, exists, insert, or_, select, update
 
-from rotator.model import Failures, JournalOutcome, Step
+from rotator.model import Failures, JournalOutcome, Step, UserRef
 from rotator.store import shapes
 from rotator.store.columns import micros, plain
 from rotator.store.schema import chains, journal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from rotator.model import Intent, UserRef
+    from rotator.model import Intent
     from rotator.store.engine import Database
     from rotator.store.rows import JournalRow
 
@@ -74,6 +74,40 @@ FAILURES_READ_MAX = 200
 """Rows of an open rotation that are looked back on; the back-off has long stopped growing."""
 
 
+def settled(seq: Any, outcomes: Sequence[JournalOutcome]) -> Any:  # noqa: ANN401 - expressions of SQL
+    """The condition that an intent has one of these outcomes."""
+    return exists().where(_ENDING.c.intent_seq == seq, shapes.one_of(_ENDING.c.outcome, outcomes))
+
+
+_ENDING = journal.alias("ending")
+_END_OF_CHAIN = select(chains.c.length, chains.c.hash).where(shapes.mine(chains)).with_for_update()
+_APPEND = insert(journal).returning(journal.c.seq)
+_LENGTHEN = update(chains).where(shapes.mine(chains))
+_LATEST = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
+_UNSETTLED = (
+    select(journal, settled(journal.c.seq, _HAPPENED).label("happened"))
+    .where(
+        shapes.mine(journal),
+        journal.c.outcome == JournalOutcome.INTENT,
+        or_(
+            journal.c.rotation_id.is_not_distinct_from(bindparam("of_rotation")),
+            journal.c.timeout_at > bindparam("over_since"),
+        ),
+        ~settled(journal.c.seq, (JournalOutcome.REJECTED,)),
+    )
+    .order_by(journal.c.seq.desc())
+)
+_ANSWERS = (
+    select(journal)
+    .where(
+        journal.c.rotation_id == bindparam("of_rotation"),
+        shapes.one_of(journal.c.outcome, (*SETTLING, JournalOutcome.UNKNOWN)),
+    )
+    .order_by(journal.c.seq.desc())
+    .limit(FAILURES_READ_MAX)
+)
+
+
 def hash_of(previous: str, row: JournalRow) -> str:
     """The hash that binds a row to the one before it of the same user ("" for the first)."""
     values = [getattr(row, name) for name in BOUND]
@@ -96,20 +130,15 @@ def append(database: Database, connection: Connection, row: JournalRow) -> Writt
     bound = replace(row, hash=hash_of(previous, row))
     columns = {name: getattr(bound, name) for name in BOUND} | {"hash": bound.hash}
     columns["user_name"] = columns.pop("user")
-    written = connection.execute(insert(journal).values(**columns).returning(journal.c.seq))
-    seq = int(written.scalar_one())
-    connection.execute(
-        update(chains)
-        .where(chains.c.account_id == row.account_id, chains.c.user_id == row.user_id)
-        .values(length=length + 1, hash=bound.hash)
-    )
+    seq = int(connection.execute(_APPEND, columns).scalar_one())
+    end = {"length": length + 1, "hash": bound.hash}
+    connection.execute(_LENGTHEN, shapes.whose(UserRef(row.account_id, row.user_id), **end))
     return Written(seq, bound.hash)
 
 
 def latest(connection: Connection) -> Written:
     """The row of the highest number; 0 where there is none."""
-    query = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
-    row = connection.execute(query).first()
+    row = connection.execute(_LATEST).first()
     return Written(0, "") if row is None else Written(row.seq, row.hash)
 
 
@@ -128,16 +157,8 @@ def unsettled(
     unsettled, whose life ends later; or one that is known to have happened, once the wait for the
     earlier is over. Of rotations that are closed only those are told whose wait is not long over.
     """
-    rows = connection.execute(
-        select(journal, settled(journal.c.seq, _HAPPENED).label("happened"))
-        .where(
-            shapes.of_user(journal, ref),
-            journal.c.outcome == JournalOutcome.INTENT,
-            or_(journal.c.rotation_id == rotation_id, journal.c.timeout_at > now - 2 * settle),
-            ~settled(journal.c.seq, (JournalOutcome.REJECTED,)),
-        )
-        .order_by(journal.c.seq.desc())
-    )
+    which = shapes.whose(ref, of_rotation=rotation_id, over_since=now - 2 * settle)
+    rows = connection.execute(_UNSETTLED, which)
     happened: set[tuple[Step, str | None, str | None]] = set()
     told: dict[tuple[Step, str | None, str | None], Intent] = {}
     for row in rows:
@@ -150,23 +171,9 @@ def unsettled(
     return tuple(reversed(told.values()))
 
 
-def settled(seq: Any, outcomes: Sequence[JournalOutcome]) -> Any:  # noqa: ANN401 - expressions of SQL
-    """The condition that an intent has one of these outcomes."""
-    ending = journal.alias("ending")
-    return exists().where(ending.c.intent_seq == seq, ending.c.outcome.in_(outcomes))
-
-
 def failures(connection: Connection, rotation_id: str) -> Mapping[Step, Failures]:
     """Per step of a rotation: what was rejected or got no answer since it last succeeded."""
-    rows = connection.execute(
-        select(journal)
-        .where(
-            journal.c.rotation_id == rotation_id,
-            journal.c.outcome.in_((*SETTLING, JournalOutcome.UNKNOWN)),
-        )
-        .order_by(journal.c.seq.desc())
-        .limit(FAILURES_READ_MAX)
-    )
+    rows = connection.execute(_ANSWERS, {"of_rotation": rotation_id})
     counted: dict[Step, Failures] = {}
     over: set[Step] = set()
     requests: set[int] = set()
@@ -246,14 +253,12 @@ def _whose(user: tuple[str, str]) -> str:
 
 def _end_of_chain(database: Database, connection: Connection, row: JournalRow) -> tuple[int, str]:
     """How the user's chain ends, its row locked until this transaction does."""
-    end = select(chains.c.length, chains.c.hash).where(
-        chains.c.account_id == row.account_id, chains.c.user_id == row.user_id
-    )
-    found = connection.execute(end.with_for_update()).first()
+    mine = shapes.whose(UserRef(row.account_id, row.user_id))
+    found = connection.execute(_END_OF_CHAIN, mine).first()
     if found is None:
         first = database.insert(chains).values(
             account_id=row.account_id, user_id=row.user_id, length=0, hash=""
         )
         connection.execute(first.on_conflict_do_nothing())
-        found = connection.execute(end.with_for_update()).one()
+        found = connection.execute(_END_OF_CHAIN, mine).one()
     return found.length, found.hash

@@ -2,28 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import case, select, update
+from sqlalchemy import and_, bindparam, case, select, update
 
 from rotator.errors import CommitUnknown, LeaseLost, StoreUnavailable
 from rotator.store import shapes
-from rotator.store.engine import RowLocked
+from rotator.store.engine import RowLocked, inserting, moment
 from rotator.store.part import Part
 from rotator.store.rows import Lease
 from rotator.store.schema import leases
 from rotator.store.twice import looks, twice
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Update
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from rotator.model import UserRef
     from rotator.store.engine import Database
 
 __all__ = ["Leases", "confirm", "was_written"]
+
+_TAKEN = select(leases.c.fence, leases.c.until).where(
+    shapes.mine(leases),
+    leases.c.holder == bindparam("of_holder"),
+    leases.c.mark == bindparam("of_mark"),
+)
+_ROW = select(leases).where(shapes.mine(leases)).with_for_update()
+
+
+@cache
+def _acquiring(*, is_sqlite: bool, by_our_clock: bool) -> Any:  # noqa: ANN401 - the dialects' classes share no base
+    insert = inserting(leases, is_sqlite=is_sqlite).values(
+        fence=1, until=moment("ends", by_our_clock=by_our_clock)
+    )
+    return insert.on_conflict_do_update(
+        index_elements=[leases.c.account_id, leases.c.user_id],
+        set_={
+            "holder": insert.excluded.holder,
+            "fence": leases.c.fence + 1,
+            "until": insert.excluded.until,
+            "mark": insert.excluded.mark,
+        },
+        where=leases.c.until <= moment("now", by_our_clock=by_our_clock),
+    ).returning(leases.c.fence, leases.c.until)
+
+
+def _held() -> ColumnElement[bool]:
+    return and_(
+        shapes.mine(leases),
+        leases.c.holder == bindparam("of_holder"),
+        leases.c.fence == bindparam("of_fence"),
+    )
+
+
+def _of(lease: Lease) -> dict[str, object]:
+    return shapes.whose(lease.ref, of_holder=lease.holder, of_fence=lease.fence)
+
+
+@cache
+def _releasing(*, by_our_clock: bool) -> Update:
+    return update(leases).where(_held()).values(until=moment("now", by_our_clock=by_our_clock))
+
+
+@cache
+def _confirming(*, by_our_clock: bool, extends: bool) -> ReturningUpdate[Any]:
+    until = moment("ends", by_our_clock=by_our_clock) if extends else leases.c.until
+    return (
+        update(leases)
+        .where(_held(), leases.c.until > moment("now", by_our_clock=by_our_clock))
+        .values(
+            until=case((until > leases.c.until, until), else_=leases.c.until),
+            mark=bindparam("of_mark"),
+        )
+        .returning(leases.c.until)
+    )
 
 
 class Leases(Part):
@@ -42,64 +98,37 @@ class Leases(Part):
             return None
 
     def _acquire(self, ref: UserRef, holder: str, length: timedelta) -> Lease | None:
-        mark = uuid4().hex
-        insert = self._database.insert(leases).values(
-            account_id=ref.account_id,
-            user_id=ref.user_id,
-            holder=holder,
-            fence=1,
-            until=self._database.now(length),
-            mark=mark,
-        )
-        take = insert.on_conflict_do_update(
-            index_elements=[leases.c.account_id, leases.c.user_id],
-            set_={
-                "holder": insert.excluded.holder,
-                "fence": leases.c.fence + 1,
-                "until": insert.excluded.until,
-                "mark": insert.excluded.mark,
-            },
-            where=leases.c.until <= self._database.now(),
-        ).returning(leases.c.fence, leases.c.until)
+        mark, database = uuid4().hex, self._database
+        take = _acquiring(is_sqlite=database.is_sqlite, by_our_clock=database.by_our_clock)
+        row = {"account_id": ref.account_id, "user_id": ref.user_id, "holder": holder, "mark": mark}
+        row |= database.moments(now=timedelta(), ends=length)
 
         def acquired(connection: Connection) -> Lease | None:
-            taken = connection.execute(take).first()
+            taken = connection.execute(take, row).first()
             if taken is None:
                 # Ours all the same, where it is the answer to this very taking that was lost.
-                taken = connection.execute(
-                    select(leases.c.fence, leases.c.until).where(
-                        shapes.of_user(leases, ref),
-                        leases.c.holder == holder,
-                        leases.c.mark == mark,
-                    )
-                ).first()
+                ours = shapes.whose(ref, of_holder=holder, of_mark=mark)
+                taken = connection.execute(_TAKEN, ours).first()
             return None if taken is None else Lease(ref, holder, taken.fence, taken.until)
 
-        return twice(self._database, acquired)
+        return twice(database, acquired)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; of one that somebody else has by now nothing is changed."""
-        ours = (leases.c.holder == lease.holder) & (leases.c.fence == lease.fence)
-        twice(
-            self._database,
-            lambda connection: connection.execute(
-                update(leases)
-                .where(shapes.of_user(leases, lease.ref), ours)
-                .values(until=self._database.now())
-            ),
-        )
+        release = _releasing(by_our_clock=self._database.by_our_clock)
+        which = _of(lease) | self._database.moments(now=timedelta())
+        twice(self._database, lambda connection: connection.execute(release, which))
 
     def release_all(self, holder: str) -> None:
         """Give back whatever this holder has."""
-        now = self._database.now()
-        twice(
-            self._database,
-            lambda connection: connection.execute(
-                update(leases)
-                .where(leases.c.holder == holder, leases.c.until > now)
-                .values(until=now)
-            ),
+        now = moment("now", by_our_clock=self._database.by_our_clock)
+        release = (
+            update(leases)
+            .where(leases.c.holder == holder, leases.c.until > now)
+            .values(until=now)
         )
+        at = self._database.moments(now=timedelta())
+        twice(self._database, lambda connection: connection.execute(release, at))
 
 
 def confirm(
@@ -117,19 +146,10 @@ def confirm(
     Raises:
         LeaseLost: it ran out, was given back, or is somebody else's.
     """
-    now = database.now()
-    longer = leases.c.until if extend is None else database.now(extend)
+    times = database.moments(now=timedelta(), **({} if extend is None else {"ends": extend}))
     found = connection.execute(
-        update(leases)
-        .where(
-            leases.c.account_id == lease.ref.account_id,
-            leases.c.user_id == lease.ref.user_id,
-            leases.c.holder == lease.holder,
-            leases.c.fence == lease.fence,
-            leases.c.until > now,
-        )
-        .values(until=case((longer > leases.c.until, longer), else_=leases.c.until), mark=mark)
-        .returning(leases.c.until)
+        _confirming(by_our_clock=database.by_our_clock, extends=extend is not None),
+        _of(lease) | times | {"of_mark": mark},
     ).first()
     if found is None:
         raise LeaseLost(
@@ -151,9 +171,7 @@ def was_written(database: Database, lease: Lease, mark: str) -> bool:
     for _ in looks():
         try:
             with database.writing() as connection:
-                row = connection.execute(
-                    select(leases).where(shapes.of_user(leases, lease.ref)).with_for_update()
-                ).first()
+                row = connection.execute(_ROW, shapes.whose(lease.ref)).first()
         except RowLocked:
             break
         except StoreUnavailable:

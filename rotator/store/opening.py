@@ -9,6 +9,7 @@ from sqlalchemy import insert, inspect
 
 from rotator.errors import Refused, StoreDamaged, StoreUnavailable
 from rotator.store import files, migrations
+from rotator.store.around import Around
 from rotator.store.changes import Changes
 from rotator.store.engine import Address, Database
 from rotator.store.leases import Leases
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Store", "create", "open_store"]
 
 
-class Store(Leases, Changes, Orders, Readings, Sightings, Sweeps, Upkeep):
+class Store(Leases, Changes, Orders, Readings, Around, Sightings, Sweeps, Upkeep):
     """All that rotator remembers; safe to share between threads, and between processes.
 
     Every method may raise a `StoreError`; no other error of the database's leaves it.

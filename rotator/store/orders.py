@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, UserRef, Verb
 from rotator.store import journal as record
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rotator.store.engine import Database
     from rotator.store.rows import OrderRow
 
-__all__ = ["Holds", "Orders", "open_levers", "waiting_levers", "write_order"]
+__all__ = ["Holds", "Orders", "holds_at", "open_levers", "waiting_levers", "write_order"]
 
 
 def write_order(
@@ -195,9 +195,8 @@ class Orders(Part):
 
     def holds(self) -> Holds:
         """Every hold that is in force now, for whoever asks about many users."""
-        query = select(orders).where(_in_force(self._database.clock())).order_by(orders.c.order_id)
         with self._database.reading() as connection:
-            return Holds(tuple(connection.execute(query).all()))
+            return holds_at(connection, self._database.clock())
 
     def hold_on(self, ref: UserRef, *, account: str, policy: str | None) -> Hold | None:
         """The hold that stops this user now: the narrowest, and of these the oldest."""
@@ -270,7 +269,7 @@ def _end_holds(connection: Connection, scope: Scope, about: dict[str, str], rele
     ended = connection.execute(
         update(orders)
         .where(
-            _in_force(now),
+            _IN_FORCE,
             orders.c.scope == scope,
             *(orders.c[name] == value for name, value in about.items()),
         )
@@ -278,12 +277,26 @@ def _end_holds(connection: Connection, scope: Scope, about: dict[str, str], rele
             outcome="done",
             ended_at=now,
             message=f"released by {release.actor}: {release.reason}",
-        )
+        ),
+        {"at_moment": now},
     ).rowcount
     rotating = exists().where(shapes.same_user(rotations, users), rotations.c.closed_at.is_(None))
     if ended:
         connection.execute(update(users).where(*_users_of(about), rotating).values(next_at=now))
     return ended
+
+
+_IN_FORCE = and_(
+    orders.c.verb == Verb.HOLD,
+    orders.c.ended_at.is_(None),
+    or_(orders.c.until.is_(None), orders.c.until > bindparam("at_moment")),
+)
+_HOLDS = select(orders).where(_IN_FORCE).order_by(orders.c.order_id)
+
+
+def holds_at(connection: Connection, now: datetime) -> Holds:
+    """See `Orders.holds`."""
+    return Holds(connection.execute(_HOLDS, {"at_moment": now}).all())
 
 
 def _users_of(about: dict[str, str]) -> list[ColumnElement[bool]]:
@@ -304,14 +317,6 @@ def _subject_of(row: Row[Any]) -> tuple[str, str]:
             return row.account or "", ""
         case _:
             return "", ""
-
-
-def _in_force(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        orders.c.verb == Verb.HOLD,
-        orders.c.ended_at.is_(None),
-        or_(orders.c.until.is_(None), orders.c.until > now),
-    )
 
 
 def _about(scope: Scope, subject: UserRef | str | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, bindparam, exists, func, or_, select
 
 from rotator.model import DoorName, Failures, Outcome, Timing, UserRef
 from rotator.store import journal as record
@@ -16,7 +16,7 @@ from rotator.store.rows import Known, Standing
 from rotator.store.schema import journal, keys, orders, places, rotations, users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement, Connection, Row, Table
@@ -32,6 +32,37 @@ _PAGE = 500
 _LAST_FOUR = 4
 _BROKEN_OFF = frozenset({Outcome.NO_EFFECT, Outcome.ORPHAN, Outcome.UNDELIVERED})
 
+_USER = select(users).where(shapes.mine(users))
+_KEYS = select(keys).where(shapes.mine(keys))
+_OPEN_ROTATION = select(rotations).where(shapes.mine(rotations), rotations.c.closed_at.is_(None))
+_ROTATIONS = select(rotations).where(shapes.mine(rotations)).order_by(rotations.c.begun_at.desc())
+_CLOSED = (
+    select(rotations.c.outcome, rotations.c.closed_at)
+    .where(shapes.mine(rotations), rotations.c.closed_at.is_not(None))
+    .order_by(rotations.c.closed_at.desc(), rotations.c.begun_at.desc())
+    .limit(_RESTARTS_MAX)
+)
+_PLACES = select(places).where(shapes.mine(places)).order_by(places.c.type, places.c.address)
+_OWNER = select(places.c.account_id, places.c.user_id).where(
+    places.c.type == bindparam("at_type"), places.c.address == bindparam("at")
+)
+_ORDERS = select(orders).where(shapes.mine(orders), open_levers()).order_by(orders.c.order_id)
+_MOMENTS = (
+    select(users.c.account_id, users.c.user_id, users.c.account, users.c.name)
+    .where(
+        or_(
+            users.c.next_at <= bindparam("now"),
+            exists().where(shapes.same_user(orders, users), waiting_levers()),
+        )
+    )
+    .order_by(users.c.next_at, users.c.account_id, users.c.user_id)
+)
+_NEXT_MOMENT = select(func.min(users.c.next_at))
+_HISTORY = (
+    select(journal).where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(_PAGE)
+)
+_HISTORY_OF_USER = _HISTORY.where(shapes.mine(journal))
+
 
 class Readings(Part):
     """Questions about users, keys, rotations and the record."""
@@ -39,27 +70,17 @@ class Readings(Part):
     def know(self, ref: UserRef, *, settle: timedelta = _SETTLE) -> Known:
         """All that is on record about one user; `settle` is the one of the wait for intents."""
         with self._database.reading() as connection:
-            user = connection.execute(select(users).where(shapes.of_user(users, ref))).first()
-            found = _keys(connection, shapes.of_user(keys, ref))
-            open_one = connection.execute(
-                select(rotations).where(
-                    shapes.of_user(rotations, ref), rotations.c.closed_at.is_(None)
-                )
-            ).first()
+            mine = shapes.whose(ref)
+            user = connection.execute(_USER, mine).first()
+            found = _key_rows(connection.execute(_KEYS, mine))
+            open_one = connection.execute(_OPEN_ROTATION, mine).first()
             rotation = None if open_one is None else shapes.rotation(open_one)
             return Known(
                 user=None if user is None else shapes.user_row(user),
                 keys=tuple(row.key for row in found),
                 former=frozenset(row.key.key_id for row in found if row.gone_at is not None),
                 rotation=rotation,
-                places=tuple(
-                    shapes.place_row(row)
-                    for row in connection.execute(
-                        select(places)
-                        .where(shapes.of_user(places, ref))
-                        .order_by(places.c.type, places.c.address)
-                    )
-                ),
+                places=tuple(shapes.place_row(row) for row in connection.execute(_PLACES, mine)),
                 intents=record.unsettled(
                     connection,
                     ref,
@@ -72,12 +93,7 @@ class Readings(Part):
                 else record.failures(connection, rotation.rotation_id),
                 restart=_restart(connection, ref),
                 orders=tuple(
-                    shapes.order_row(row).order
-                    for row in connection.execute(
-                        select(orders)
-                        .where(shapes.of_user(orders, ref), open_levers())
-                        .order_by(orders.c.order_id)
-                    )
+                    shapes.order_row(row).order for row in connection.execute(_ORDERS, mine)
                 ),
             )
 
@@ -93,38 +109,22 @@ class Readings(Part):
         with self._database.reading() as connection:
             return limits.spent(connection, policy=policy, account_id=account_id, since=since)
 
-    def recent_failures(self, policy: str, account_id: str, since: datetime) -> int:
-        """See `limits.recent_failures`."""
-        with self._database.reading() as connection:
-            return limits.recent_failures(
-                connection, policy=policy, account_id=account_id, since=since
-            )
-
     def owner_of(self, place: Place) -> UserRef | None:
         """Whose place it is."""
-        query = select(places.c.account_id, places.c.user_id).where(
-            places.c.type == place.type, places.c.address == place.address
-        )
         with self._database.reading() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_OWNER, {"at_type": place.type, "at": place.address}).first()
         return None if row is None else shapes.ref_of(row)
 
     def moments(self, now: datetime) -> list[tuple[UserRef, str, str]]:
         """Users whose next moment has come or who have an order: reference, account, name."""
-        ordered = exists().where(shapes.same_user(orders, users), waiting_levers())
-        query = (
-            select(users.c.account_id, users.c.user_id, users.c.account, users.c.name)
-            .where(or_(users.c.next_at <= now, ordered))
-            .order_by(users.c.next_at, users.c.account_id, users.c.user_id)
-        )
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(_MOMENTS, {"now": now}).all()
         return [(shapes.ref_of(row), row.account, row.name) for row in rows]
 
     def next_moment(self) -> datetime | None:
         """The earliest next moment of any user."""
         with self._database.reading() as connection:
-            found: datetime | None = connection.execute(select(func.min(users.c.next_at))).scalar()
+            found: datetime | None = connection.execute(_NEXT_MOMENT).scalar()
         return found
 
     def users(self) -> list[Standing]:
@@ -148,7 +148,8 @@ class Readings(Part):
         if len(text) == _LAST_FOUR:
             fits = or_(fits, keys.c.key_id.endswith(text, autoescape=True))
         with self._database.reading() as connection:
-            return [row for row in _keys(connection, fits) if row.key.key_id.endswith(text)]
+            rows = _key_rows(connection.execute(select(keys).where(fits)))
+            return [row for row in rows if row.key.key_id.endswith(text)]
 
     def history(
         self,
@@ -157,23 +158,17 @@ class Readings(Part):
         action: Step | None = None,
     ) -> Iterator[JournalRow]:
         """The record, oldest first, read page by page so that no transaction stays open."""
-        wanted: list[ColumnElement[bool]] = []
+        query, wanted = _HISTORY, {} if ref is None else shapes.whose(ref)
         if ref is not None:
-            wanted.append(shapes.of_user(journal, ref))
+            query = _HISTORY_OF_USER
         if since is not None:
-            wanted.append(journal.c.at >= since)
+            query = query.where(journal.c.at >= since)
         if action is not None:
-            wanted.append(journal.c.step == action)
+            query = query.where(journal.c.step == action)
         last = 0
         while True:
-            query = (
-                select(journal)
-                .where(journal.c.seq > last, *wanted)
-                .order_by(journal.c.seq)
-                .limit(_PAGE)
-            )
             with self._database.reading() as connection:
-                page = connection.execute(query).all()
+                page = connection.execute(query, {**wanted, "after": last}).all()
             yield from (shapes.journal_row(row) for row in page)
             if len(page) < _PAGE:
                 return
@@ -181,14 +176,9 @@ class Readings(Part):
 
     def rotations(self, ref: UserRef, most: int = 20) -> list[Rotation]:
         """A user's latest rotations, open or closed, latest first."""
-        query = (
-            select(rotations)
-            .where(shapes.of_user(rotations, ref))
-            .order_by(rotations.c.begun_at.desc())
-            .limit(most)
-        )
         with self._database.reading() as connection:
-            return [shapes.rotation(row) for row in connection.execute(query)]
+            rows = connection.execute(_ROTATIONS.limit(most), shapes.whose(ref))
+            return [shapes.rotation(row) for row in rows]
 
     def seq_max(self) -> int:
         """The number of the journal's latest row."""
@@ -225,8 +215,7 @@ def _grouped(
     return groups
 
 
-def _keys(connection: Connection, fits: ColumnElement[bool]) -> list[KeyRow]:
-    rows = connection.execute(select(keys).where(fits))
+def _key_rows(rows: Iterable[Row[Any]]) -> list[KeyRow]:
     return sorted(map(shapes.key_row, rows), key=_age)
 
 
@@ -235,12 +224,7 @@ def _age(row: KeyRow) -> tuple[datetime, str]:
 
 
 def _restart(connection: Connection, ref: UserRef) -> Failures | None:
-    rows = connection.execute(
-        select(rotations.c.outcome, rotations.c.closed_at)
-        .where(shapes.of_user(rotations, ref), rotations.c.closed_at.is_not(None))
-        .order_by(rotations.c.closed_at.desc(), rotations.c.begun_at.desc())
-        .limit(_RESTARTS_MAX)
-    ).all()
+    rows = connection.execute(_CLOSED, shapes.whose(ref)).all()
     count = 0
     for row in rows:
         if row.outcome not in _BROKEN_OFF:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from rotator.model import LastUse, SigningKey
+    from rotator.model import DoorName, Hold, LastUse, SigningKey
 
 __all__ = [
     "Blocked",
@@ -44,6 +44,7 @@ __all__ = [
     "ReplicaRow",
     "Source",
     "Standing",
+    "Surroundings",
     "SweepRow",
     "UserRow",
 ]
@@ -236,6 +237,25 @@ class ReplicaRow:
     seen_at: datetime
     host: str = ""
     keys: tuple[SigningKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is on record around one user, as one transaction saw it.
+
+    Attributes:
+        went_back: why the store is behind what was committed to it; None where it is not.
+        replicas: every process of ours that is on record, live or not.
+        hold: the hold that stops this user now.
+        counts: see `rotator.store.limits.counts`.
+        failed_in_a_row: see `rotator.store.limits.recent_failures`.
+    """
+
+    went_back: str | None
+    replicas: tuple[ReplicaRow, ...]
+    hold: Hold | None
+    counts: Mapping[DoorName, int]
+    failed_in_a_row: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from sqlalchemy import bindparam, or_
+
 from rotator.model import (
     AccessKey,
     Failures,
@@ -28,7 +30,7 @@ from rotator.store.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import ColumnElement, Row, Table
 
@@ -40,7 +42,9 @@ __all__ = [
     "intent",
     "journal_row",
     "key_row",
+    "mine",
     "of_user",
+    "one_of",
     "order_row",
     "place_changes",
     "place_row",
@@ -51,12 +55,30 @@ __all__ = [
     "sweep_row",
     "user_columns",
     "user_row",
+    "whose",
 ]
 
 
 def of_user(table: Table, ref: UserRef) -> ColumnElement[bool]:
     """The rows of one user."""
     return (table.c.account_id == ref.account_id) & (table.c.user_id == ref.user_id)
+
+
+def mine(table: Table) -> ColumnElement[bool]:
+    """The rows of one user, whom `whose` names each time: for a statement that is built once."""
+    return (table.c.account_id == bindparam("of_account_id")) & (
+        table.c.user_id == bindparam("of_user_id")
+    )
+
+
+def whose(ref: UserRef, **more: object) -> dict[str, object]:
+    """The parameters of `mine`, and others."""
+    return {"of_account_id": ref.account_id, "of_user_id": ref.user_id, **more}
+
+
+def one_of(column: ColumnElement[Any], words: Iterable[object]) -> ColumnElement[bool]:
+    """Any of a few words that are always the same: unlike `in_`, it is written out only once."""
+    return or_(*(column == word for word in words))
 
 
 def same_user(one: Table, other: Table) -> ColumnElement[bool]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, literal, or_, select, update
+from sqlalchemy import bindparam, exists, func, or_, select, update
 
 from rotator.model import UsedAt, UserRef, UseUnknown, Verb
 from rotator.store import shapes
 from rotator.store.columns import Moment, last_use_from
+from rotator.store.engine import inserting, moment
 from rotator.store.part import Part
 from rotator.store.schema import keys, leases, orders, rotations, users
 from rotator.store.twice import twice
@@ -33,22 +35,44 @@ AS_OF_EXACT = timedelta(minutes=1)
 LAST_SEEN_EXACT = timedelta(days=1)
 """Where nothing else of a key changed, `last_seen_at` is moved on no more often than this."""
 
+_USER = select(users).where(shapes.mine(users)).with_for_update()
+_AS_OF = select(users.c.as_of).where(shapes.mine(users)).with_for_update()
+_NOTE = update(users).where(shapes.mine(users))
+_PRESENCE = (
+    select(users.c.user_id, users.c.missing_since)
+    .where(users.c.account_id == bindparam("of_account_id"))
+    .order_by(users.c.user_id)
+)
+_KEYS = select(keys).where(shapes.mine(keys))
+_SIGHT = update(keys).where(keys.c.key_id == bindparam("of_key"))
+_AT = bindparam("of_moment", type_=Moment)
+_GONE = (
+    update(keys)
+    .where(shapes.mine(keys), keys.c.key_id == bindparam("of_key"), keys.c.gone_at.is_(None))
+    .values(gone_at=_AT, missing_since=func.coalesce(keys.c.missing_since, _AT))
+)
+
+
+@cache
+def _making_known(*, is_sqlite: bool) -> Any:  # noqa: ANN401 - the dialects' classes share no base
+    row = inserting(keys, is_sqlite=is_sqlite)
+    anew = {column.name: row.excluded[column.name] for column in keys.columns}
+    return row.on_conflict_do_update(index_elements=[keys.c.key_id], set_=anew)
+
 
 def note_user(database: Database, connection: Connection, user: UserRow) -> bool:
     """Write what is known of a user if it changed; whether it was written."""
-    query = select(users).where(shapes.of_user(users, user.ref)).with_for_update()
-    row = connection.execute(query).first()
+    whose = shapes.whose(user.ref)
+    row = connection.execute(_USER, whose).first()
     if row is None:
         new = database.insert(users).values(**shapes.user_columns(user))
         if connection.execute(new.on_conflict_do_nothing()).rowcount:
             return True
         # Somebody else has just made the row known: theirs is compared with.
-        row = connection.execute(query).one()
+        row = connection.execute(_USER, whose).one()
     if not _says_more(shapes.user_row(row), user):
         return False
-    connection.execute(
-        update(users).where(shapes.of_user(users, user.ref)).values(**shapes.user_columns(user))
-    )
+    connection.execute(_NOTE, {**shapes.user_columns(user), **whose})
     return True
 
 
@@ -62,7 +86,7 @@ def sight(
     the caller to judge. A last use that could not be read leaves the one on record in its columns,
     so that the longest silence is reckoned from it, but reads as unknown.
     """
-    rows = connection.execute(select(keys).where(shapes.of_user(keys, ref)))
+    rows = connection.execute(_KEYS, shapes.whose(ref))
     known = {row.key_id: row for row in rows}
     for key in seen:
         columns = shapes.access_key_columns(ref, key)
@@ -78,26 +102,18 @@ def sight(
             columns["gone_at"] = None
         if _is_news(stored, columns):
             silence = _silence(stored, key.last_use)
-            connection.execute(
-                update(keys)
-                .where(keys.c.key_id == key.key_id)
-                .values(**columns, longest_silence=silence)
-            )
+            news = {**columns, "longest_silence": silence, "of_key": key.key_id}
+            connection.execute(_SIGHT, news)
 
 
 def _make_known(database: Database, connection: Connection, columns: Mapping[str, Any]) -> None:
     anew = {**columns, "gone_at": None, "longest_silence": None}
-    row = database.insert(keys).values(**columns)
-    connection.execute(row.on_conflict_do_update(index_elements=[keys.c.key_id], set_=anew))
+    connection.execute(_making_known(is_sqlite=database.is_sqlite), anew)
 
 
 def gone(connection: Connection, ref: UserRef, *, key_id: str, at: datetime) -> None:
     """Record that a key is known to be deleted."""
-    connection.execute(
-        update(keys)
-        .where(shapes.of_user(keys, ref), keys.c.key_id == key_id, keys.c.gone_at.is_(None))
-        .values(gone_at=at, missing_since=func.coalesce(keys.c.missing_since, literal(at, Moment)))
-    )
+    connection.execute(_GONE, shapes.whose(ref, of_key=key_id, of_moment=at))
 
 
 class Sightings(Part):
@@ -138,11 +154,7 @@ class Sightings(Part):
         listed = frozenset(present)
 
         def note(connection: Connection) -> None:
-            rows = connection.execute(
-                select(users.c.user_id, users.c.missing_since)
-                .where(users.c.account_id == account_id)
-                .order_by(users.c.user_id)
-            ).all()
+            rows = connection.execute(_PRESENCE, {"of_account_id": account_id}).all()
             for row in rows:
                 is_listed = row.user_id in listed
                 if is_listed == (row.missing_since is None):
@@ -170,20 +182,19 @@ class Sightings(Part):
         leased = exists().where(
             leases.c.account_id == users.c.account_id,
             leases.c.user_id == users.c.user_id,
-            leases.c.until > self._database.now(),
+            leases.c.until > moment("now", by_our_clock=self._database.by_our_clock),
         )
         found = connection.execute(
             select(users.c.user_id).where(
                 users.c.account_id == account_id, or_(ordered, rotating, leased)
-            )
+            ),
+            self._database.moments(now=timedelta()),
         )
         return frozenset(found.scalars())
 
 
 def _note_unless_older(database: Database, connection: Connection, user: UserRow) -> bool:
-    stored = connection.execute(
-        select(users.c.as_of).where(shapes.of_user(users, user.ref)).with_for_update()
-    ).scalar()
+    stored = connection.execute(_AS_OF, shapes.whose(user.ref)).scalar()
     if stored is not None and user.as_of is not None and stored > user.as_of:
         return False
     return note_user(database, connection, user)

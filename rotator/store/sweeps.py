@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from rotator.model import SigningKey
 from rotator.store import shapes
@@ -24,12 +24,20 @@ if TYPE_CHECKING:
 
     from rotator.store.rows import SweepRow
 
-__all__ = ["Sweeps"]
+__all__ = ["Sweeps", "replicas_since"]
 
 _REPLICA_FORGOTTEN_AFTER = timedelta(days=7)
 
 _SWEEP_KEPT = timedelta(days=30)
 """How long a sweep is on record; the last that ended, and the last that went well, stay."""
+
+
+_SINCE = (
+    select(replicas, replica_keys.c.access_key_id, replica_keys.c.source, replica_keys.c.moves)
+    .outerjoin(replica_keys, replica_keys.c.replica_id == replicas.c.replica_id)
+    .where(replicas.c.seen_at >= bindparam("live_since"))
+    .order_by(replicas.c.replica_id, replica_keys.c.access_key_id)
+)
 
 
 class Sweeps(Part):
@@ -77,17 +85,8 @@ class Sweeps(Part):
 
     def replicas(self, live_since: datetime) -> list[ReplicaRow]:
         """Processes that announced themselves since then."""
-        query = (
-            select(replicas).where(replicas.c.seen_at >= live_since).order_by(replicas.c.replica_id)
-        )
-        signing = select(replica_keys).order_by(replica_keys.c.access_key_id)
         with self._database.reading() as connection:
-            found = [row._asdict() for row in connection.execute(query)]
-            keys: dict[str, list[SigningKey]] = {}
-            for row in connection.execute(signing):
-                key = SigningKey(row.access_key_id, row.source, moves=row.moves)
-                keys.setdefault(row.replica_id, []).append(key)
-        return [ReplicaRow(**row, keys=tuple(keys.get(row["replica_id"], ()))) for row in found]
+            return replicas_since(connection, live_since)
 
     def sweep_begun(self, sweep_id: str, *, policy: str, account_id: str) -> None:
         """Record that a policy's run over an account has begun; old runs of it are forgotten."""
@@ -152,6 +151,20 @@ def _latest(policy: str, account_id: str, *, ok: bool = False) -> Select[Any]:
         .order_by(sweeps.c.begun_at.desc())
         .limit(1)
     )
+
+
+def replicas_since(connection: Connection, live_since: datetime) -> list[ReplicaRow]:
+    """See `Sweeps.replicas`."""
+    found: dict[str, ReplicaRow] = {}
+    for row in connection.execute(_SINCE, {"live_since": live_since}):
+        columns = row._asdict()
+        key = SigningKey(
+            columns.pop("access_key_id"), columns.pop("source"), moves=columns.pop("moves")
+        )
+        one = found.setdefault(row.replica_id, ReplicaRow(**columns))
+        if row.access_key_id is not None:
+            found[row.replica_id] = replace(one, keys=(*one.keys, key))
+    return list(found.values())
 
 
 def _sign_with(connection: Connection, replica_id: str, keys: Sequence[SigningKey]) -> None:

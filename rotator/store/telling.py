@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from rotator.errors import LimitReached, StoreError, StoreWentBack
 from rotator.model import DoorName, JournalOutcome, Step
@@ -26,6 +26,38 @@ if TYPE_CHECKING:
 __all__ = ["Telling", "Told", "Voice"]
 
 _DOORS = frozenset(door.value for door in DoorName)
+
+_INTENT = select(journal).where(
+    shapes.mine(journal),
+    journal.c.seq == bindparam("of_seq"),
+    journal.c.outcome == JournalOutcome.INTENT,
+)
+_LATEST_UNSETTLED = (
+    select(journal.c.seq)
+    .where(
+        shapes.mine(journal),
+        journal.c.step == bindparam("of_step"),
+        journal.c.outcome == JournalOutcome.INTENT,
+        # A request to create names no key.
+        or_(journal.c.key_id.is_(None), journal.c.key_id == bindparam("of_key")),
+        journal.c.place.is_not_distinct_from(bindparam("of_place")),
+        journal.c.rotation_id.is_not_distinct_from(bindparam("of_rotation")),
+        ~record.settled(journal.c.seq, record.SETTLING),
+    )
+    .order_by(journal.c.seq.desc())
+    .limit(1)
+)
+_SUBJECT = (
+    select(
+        users.c.account,
+        users.c.name,
+        users.c.policy,
+        rotations.c.rotation_id,
+        rotations.c.policy.label("its_policy"),
+    )
+    .outerjoin(rotations, and_(shapes.same_user(users, rotations), rotations.c.closed_at.is_(None)))
+    .where(shapes.mine(users))
+)
 
 
 class Told(TypedDict, total=False):
@@ -116,13 +148,7 @@ class Telling:
         Raises:
             StoreError: this user has no such intent.
         """
-        asked = self._connection.execute(
-            select(journal).where(
-                shapes.of_user(journal, self._ref),
-                journal.c.seq == intent_seq,
-                journal.c.outcome == JournalOutcome.INTENT,
-            )
-        ).first()
+        asked = self._connection.execute(_INTENT, self._mine(of_seq=intent_seq)).first()
         if asked is None:
             raise StoreError(f"user {self._ref.user_id} has no intent {intent_seq}")
         before: Told = {
@@ -165,6 +191,9 @@ class Telling:
     def _ref(self) -> UserRef:
         return self.lease.ref
 
+    def _mine(self, **more: object) -> dict[str, object]:
+        return shapes.whose(self._ref, **more)
+
     def _refuse_if_back(self) -> None:
         if self._went_back is not None:
             raise StoreWentBack(self._went_back)
@@ -183,21 +212,13 @@ class Telling:
             )
 
     def _latest_unsettled(self, row: JournalRow) -> int | None:
-        found = self._connection.execute(
-            select(journal.c.seq)
-            .where(
-                shapes.of_user(journal, self._ref),
-                journal.c.step == row.step,
-                journal.c.outcome == JournalOutcome.INTENT,
-                # A request to create names no key.
-                or_(journal.c.key_id.is_(None), journal.c.key_id == row.key_id),
-                journal.c.place.is_not_distinct_from(row.place),
-                journal.c.rotation_id.is_not_distinct_from(row.rotation_id),
-                ~record.settled(journal.c.seq, record.SETTLING),
-            )
-            .order_by(journal.c.seq.desc())
-            .limit(1)
-        ).scalar()
+        alike = self._mine(
+            of_step=row.step,
+            of_key=row.key_id,
+            of_place=row.place,
+            of_rotation=row.rotation_id,
+        )
+        found = self._connection.execute(_LATEST_UNSETTLED, alike).scalar()
         return None if found is None else int(found)
 
     def _row(self, step: Step, outcome: JournalOutcome, told: Told) -> JournalRow:
@@ -225,17 +246,8 @@ class Telling:
         """A row without a message: the names, policy and rotation that this user has now."""
         if self._about is not None:
             return self._about
-        user = self._connection.execute(
-            select(users.c.account, users.c.name, users.c.policy).where(
-                shapes.of_user(users, self._ref)
-            )
-        ).first()
-        rotation = self._connection.execute(
-            select(rotations.c.rotation_id, rotations.c.policy).where(
-                shapes.of_user(rotations, self._ref), rotations.c.closed_at.is_(None)
-            )
-        ).first()
-        named = rotation or user
+        user = self._connection.execute(_SUBJECT, self._mine()).first()
+        rotation_id = user.rotation_id if user else None
         self._about = JournalRow(
             seq=0,
             at=self._database.clock(),
@@ -245,9 +257,9 @@ class Telling:
             user_id=self._ref.user_id,
             account=user.account if user else "",
             user=user.name if user else "",
-            policy=named.policy if named else None,
+            policy=(user.its_policy if rotation_id else user.policy) if user else None,
             policy_digest=self._voice.policy_digest,
-            rotation_id=rotation.rotation_id if rotation else None,
+            rotation_id=rotation_id,
             sweep_id=self._voice.sweep_id,
             actor=self._voice.actor,
         )

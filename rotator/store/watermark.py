@@ -12,9 +12,9 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, bindparam, cast, func, null, or_, select
 
-from rotator.store.journal import Written, latest
+from rotator.store.journal import Written
 from rotator.store.schema import journal, meta
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text || '/' ||
        (SELECT oid FROM pg_database WHERE datname = current_database())::text || '/' ||
        'journal'::regclass::oid::text
 """
+
+
+_NEWEST = journal.alias("newest")
+_NUMBERS = [bindparam(f"seen_{number}", type_=BigInteger) for number in range(REMEMBERED)]
+# The marks, and the journal's last row with those that are remembered: in one statement, since
+# every transaction begins with it.
+_LOOK = select(meta.c.name, meta.c.value, cast(null(), BigInteger).label("seq")).union_all(
+    select(cast(null(), meta.c.name.type), journal.c.hash, journal.c.seq).where(
+        or_(
+            journal.c.seq == select(func.max(_NEWEST.c.seq)).scalar_subquery(),
+            *(journal.c.seq == number for number in _NUMBERS),
+        )
+    )
+)
 
 
 def home_of(connection: Connection) -> str | None:
@@ -74,9 +88,9 @@ class Watermark:
         """
         with self._lock:
             seen = tuple(self._seen)
-        marks = {row.name: row.value for row in connection.execute(select(meta))}
-        top = latest(connection)
-        lost = _lost(connection, seen)
+        marks, there = _marks_and_rows(connection, seen)
+        top = max(there, default=Written(0, ""))
+        lost = max((row.seq for row in seen if row not in there), default=None)
         if STAMP in marks:
             return f"the store is a copy, {marks[STAMP]}; {_CURE}"
         if marks.get(HOME, self.home) != self.home:
@@ -100,12 +114,18 @@ class Watermark:
             return None if self._behind is None else self._behind[1]
 
 
-def _lost(connection: Connection, seen: tuple[Written, ...]) -> int | None:
-    """The highest row of these that is not there any more."""
-    if not seen:
-        return None
-    rows = connection.execute(
-        select(journal.c.seq, journal.c.hash).where(journal.c.seq.in_([row.seq for row in seen]))
-    )
-    there = {Written(row.seq, row.hash) for row in rows}
-    return max((row.seq for row in seen if row not in there), default=None)
+def _marks_and_rows(
+    connection: Connection, seen: tuple[Written, ...]
+) -> tuple[dict[str, str], set[Written]]:
+    """What the store says of itself, and which of these rows it has, the last one of all added."""
+    numbers = [row.seq for row in seen]
+    numbers += [0] * (REMEMBERED - len(numbers))
+    marks, there = {}, set()
+    for name, value, seq in connection.execute(
+        _LOOK, {one.key: number for one, number in zip(_NUMBERS, numbers, strict=True)}
+    ):
+        if seq is None:
+            marks[name] = value
+        else:
+            there.add(Written(seq, value))
+    return marks, there

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import literal
-
 from rotator.model import (
     AccessKey,
     KeyStatus,
@@ -21,13 +19,10 @@ from rotator.model import (
     Verb,
 )
 from rotator.store import Lease, PlaceRow, Store, UserRow, create, open_store
-from rotator.store.columns import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from sqlalchemy import ColumnElement
 
     from rotator.model import LastUse
     from rotator.store import Change
@@ -104,12 +99,7 @@ def an_order(verb: Verb = Verb.ROTATE, key_id: str | None = None) -> Order:
 
 def set_by_hand(store: Store) -> Store:
     """Let leases be by the clock of the test where they are by the database's own."""
-    database = store._database
-
-    def now(after: timedelta = timedelta()) -> ColumnElement[datetime]:
-        return literal(database.clock() + after, Moment)
-
-    database.now = now  # type: ignore[method-assign]  # the clock is all that a test replaces
+    store._database.by_our_clock = True
     return store
 
 
