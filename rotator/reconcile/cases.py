@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.judgement.selection import is_enforced, select
@@ -11,6 +11,7 @@ from rotator.reconcile.places import place_states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from rotator.model import AccessKey, Configuration, Policy, Selection, User, UserRef
     from rotator.reconcile.equipment import Equipment
@@ -22,8 +23,6 @@ __all__ = ["assemble", "policy_of", "recalled", "selection_of"]
 
 QUARANTINE = "AWSCompromisedKeyQuarantine"
 """How the names of the policies begin that AWS attaches to users whose keys have leaked."""
-
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 DAY = timedelta(hours=24)
 """Over how long limits count."""
@@ -53,16 +52,19 @@ def assemble(
 ) -> Case:
     """All that is known of one user now."""
     configuration = equipment.configuration()
-    store, now, user = equipment.store, equipment.clock(), seen.user
+    now, user, timing = equipment.clock(), seen.user, configuration.timing
     policy = policy_of(configuration, selection, known)
-    announced = store.replicas(LONG_AGO)
-    live_since = now - 2 * configuration.timing.lease
-    replicas = [row for row in announced if row.seen_at >= live_since]
-    name = policy.name if policy else ""
-    failed, failed_until = _failed_in_a_row(equipment, name, user.account_id, now)
+    around = equipment.store.around(
+        user.ref,
+        account=user.account,
+        policy=policy.name if policy else "",
+        counted_since=now - DAY,
+        failed_since=now - timing.retry_max,
+    )
+    live_since = now - 2 * timing.lease
     return Case(
         now=now,
-        timing=configuration.timing,
+        timing=timing,
         user=user,
         selection=selection,
         policy=policy,
@@ -80,16 +82,18 @@ def assemble(
         failures=known.failures,
         restart=known.restart,
         orders=known.orders,
-        hold=store.hold_on(user.ref, account=user.account, policy=name or None),
-        agreed=_disagreement(configuration, replicas),
+        hold=around.hold,
+        agreed=_disagreement(
+            configuration, [row for row in around.replicas if row.seen_at >= live_since]
+        ),
         freezes=configuration.freezes,
-        counts=store.counts(name, user.account_id, now - DAY),
-        failed_in_a_row=failed,
-        failed_until=failed_until,
-        signers=_signers(equipment, announced, live_since),
+        counts=around.counts,
+        failed_in_a_row=around.failed_in_a_row,
+        failed_until=now + timing.settle if around.failed_in_a_row else None,
+        signers=_signers(equipment, around.replicas, live_since),
         quarantined_since=_quarantined_since(known, user, now),
         secret_at_hand=_is_at_hand(equipment, known, user),
-        doubts=_doubts(equipment, places, seen, now),
+        doubts=_doubts(places, seen, now + timing.settle, around.went_back),
     )
 
 
@@ -120,13 +124,12 @@ def _is_at_hand(equipment: Equipment, known: Known, user: User) -> bool:
 
 
 def _doubts(
-    equipment: Equipment, places: OpenPlaces, seen: Look, now: datetime
+    places: OpenPlaces, seen: Look, later: datetime, went_back: str | None
 ) -> tuple[Doubt, ...]:
     doubts = list(seen.doubts)
-    if went_back := equipment.store.went_back():
+    if went_back is not None:
         doubts.append(Doubt(Reason.STORE, went_back))
     if places.unreachable is not None:
-        later = now + equipment.configuration().timing.settle
         doubts.append(Doubt(Reason.SINK, places.unreachable, later, hard=False))
     return tuple(doubts)
 
@@ -157,11 +160,3 @@ def _signers(
             keys = equipment.accounts.signing() if is_own else row.keys
             found += [Signer(row.replica_id, row.host, key) for key in keys]
     return tuple(found)
-
-
-def _failed_in_a_row(
-    equipment: Equipment, policy: str, account_id: str, now: datetime
-) -> tuple[int, datetime | None]:
-    timing = equipment.configuration().timing
-    count = equipment.store.recent_failures(policy, account_id, now - timing.retry_max)
-    return count, now + timing.settle if count else None

@@ -153,11 +153,12 @@ def observe_user(  # noqa: PLR0913, PLR0917 - the sources of a case
     seen = look(equipment, entered, roll, user, known, keep)
     selection = selection_of(equipment, seen.user, equipment.clock())
     places.follow(policy_of(equipment.configuration(), selection, known), seen.user)
-    case = assemble(equipment, places, known, seen, selection)
-    if is_curious(case):
-        seen = places.read(seen, check=known.rotation is None, keep=keep)
+    if known.rotation is None:
         case = assemble(equipment, places, known, seen, selection)
-    return seen, case
+        if not is_curious(case):
+            return seen, case
+    seen = places.read(seen, check=known.rotation is None, keep=keep)
+    return seen, assemble(equipment, places, known, seen, selection)
 
 
 def _go(journey: Visit) -> VisitResult:

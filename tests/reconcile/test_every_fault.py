@@ -38,7 +38,7 @@ no fault is left out."""
 
 def begun(folder: Path, terms: Policy, plan: Mapping[int, Fault]) -> tuple[World, User]:
     """A world in which the faults wait."""
-    world = World.made(folder, terms)
+    world = World.made(None, terms)
     world.aws.new_key_delay = timedelta(seconds=1)
     world.effects.plan = plan
     return world, world.aws.add_user("bob") if terms.provision else world.add_user("bob")
@@ -57,9 +57,6 @@ def lived(folder: Path, terms: Policy, plan: Mapping[int, Fault], *, commits: bo
         raise
     finally:
         world.close()
-        world.path.unlink()
-        for rest in folder.glob("state.db-*"):
-            rest.unlink()
     return len(world.effects.names)
 
 

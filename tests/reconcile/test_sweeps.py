@@ -237,11 +237,11 @@ def test_a_plan_changes_nothing_and_is_what_a_sweep_does(world: World) -> None:
     world.add_user("bob")
     world.add_user("eve", age=DAY)
     (account,) = world.configuration.accounts
-    before = world.path.read_bytes()
+    before = world.stored()
 
     planned = Planner(world.equipment).plan(world.configuration.policies[0], account)
 
-    assert world.path.read_bytes() == before
+    assert world.stored() == before
     assert world.store.users() == []
     actions = {one.user.name: one.action for one in planned}
     assert isinstance(actions["bob"], Issue)

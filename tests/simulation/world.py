@@ -1,8 +1,9 @@
 """A world of one account: IAM and sinks in memory, the real store, and processes that die.
 
-    world = World.made(tmp_path)
-    world.add_user("bob", age=20 * DAY)
-    world.live()            # visits and waits until nothing is open
+    world = World.made()
+    bob = world.add_user("bob", age=20 * DAY)
+    world.live(bob)         # visits and waits until nothing is open
+    world.close()           # what it recorded is whole, and holds no secret
 
 The clock moves only by `go`, and while a process pauses or is frozen. As it moves, consumers read
 every place and use what they read.
@@ -47,6 +48,7 @@ from tests.simulation.consumers import Consumer, Habit
 from tests.simulation.faults import Effects, Fault, Killed, Life
 from tests.simulation.monitor import Broken, Monitor
 from tests.simulation.places import WatchedBackend, sink_over
+from tests.simulation.stores import bytes_of, empty_store, give_back
 from tests.sinks.fakes import FakeClock, FakeOptions
 
 if TYPE_CHECKING:
@@ -151,7 +153,7 @@ def _template() -> Path:
 class World:
     """Everything there is; `made` builds it."""
 
-    path: Path
+    path: Path | None
     clock: FakeClock
     effects: Effects
     aws: FakeAws
@@ -169,18 +171,17 @@ class World:
     deaths: int = 0
 
     @classmethod
-    def made(cls, folder: Path, *policies: Policy) -> World:
-        """An empty account, an empty store, and a process over them."""
+    def made(cls, folder: Path | None = None, *policies: Policy) -> World:
+        """An empty account, an empty store, and a process over them.
+
+        The store is a file in the folder; without one it is in memory, and ten times as quick.
+        """
         clock = FakeClock()
         effects = Effects(Life("first"))
         aws = FakeAws(clock, effects)
         backend = WatchedBackend(clock, effects=effects, heard=aws.heard)
-        path = folder / "state.db"
-        shutil.copy(_template(), path)
-        store = open_store(f"sqlite:///{path}", clock=clock)
-        # A commit need not survive a power cut here, and is ten times quicker for it.
-        event.listen(store._database.engine, "connect", _hurry)
-        store._database.engine.dispose()
+        path = folder / "state.db" if folder else None
+        store = _store_in(path, clock) if path else empty_store(clock)
         configuration = Configuration(
             policies=policies or (policy(),),
             accounts=(Account("prod"),),
@@ -349,11 +350,18 @@ class World:
     def close(self) -> None:
         """The end of the world: what it recorded is whole, and holds no secret."""
         assert self.store.check() == []
-        self.store.close()
-        stored = b"".join(f.read_bytes() for f in self.path.parent.glob("state.db*"))
+        stored, told = self.stored(), repr(self.told)
         for secret in self.aws.secrets():
             assert secret.encode() not in stored
-            assert secret not in repr(self.told)
+            assert secret not in told
+        self.store.close() if self.path else give_back(self.store)
+
+    def stored(self) -> bytes:
+        """Every byte that is in the store, in pages that are not used any more too."""
+        if self.path is None:
+            return bytes_of(self.store)
+        log = self.path.with_name("state.db-wal")
+        return b"".join(file.read_bytes() for file in (self.path, log) if file.exists())
 
     def _sink(self, context: SinkContext) -> Sink:
         return sink_over(self.backend, context)
@@ -361,6 +369,16 @@ class World:
     def _emit(self, name: Event, /, **fields: object) -> None:
         check_fields(name, fields)
         self.told.append((name, fields))
+
+
+def _store_in(path: Path, clock: FakeClock) -> Store:
+    """An empty store in a file."""
+    shutil.copy(_template(), path)
+    store = open_store(f"sqlite:///{path}", clock=clock)
+    # A commit need not survive a power cut here, and is ten times quicker for it.
+    event.listen(store._database.engine, "connect", _hurry)
+    store._database.engine.dispose()
+    return store
 
 
 def _hurry(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
