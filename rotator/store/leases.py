@@ -100,8 +100,9 @@ class Leases(Part):
     def _acquire(self, ref: UserRef, holder: str, length: timedelta) -> Lease | None:
         mark, database = uuid4().hex, self._database
         take = _acquiring(is_sqlite=database.is_sqlite, by_our_clock=database.by_our_clock)
-        row = {"account_id": ref.account_id, "user_id": ref.user_id, "holder": holder, "mark": mark}
-        row |= database.moments(now=timedelta(), ends=length)
+        row = database.moments(now=timedelta(), ends=length)
+        row |= {"account_id": ref.account_id, "user_id": ref.user_id}
+        row |= {"holder": holder, "mark": mark}
 
         def acquired(connection: Connection) -> Lease | None:
             taken = connection.execute(take, row).first()
@@ -123,9 +124,7 @@ class Leases(Part):
         """Give back whatever this holder has."""
         now = moment("now", by_our_clock=self._database.by_our_clock)
         release = (
-            update(leases)
-            .where(leases.c.holder == holder, leases.c.until > now)
-            .values(until=now)
+            update(leases).where(leases.c.holder == holder, leases.c.until > now).values(until=now)
         )
         at = self._database.moments(now=timedelta())
         twice(self._database, lambda connection: connection.execute(release, at))
