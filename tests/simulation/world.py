@@ -153,7 +153,7 @@ def _template() -> Path:
 class World:
     """Everything there is; `made` builds it."""
 
-    path: Path | None
+    file: Path | None
     clock: FakeClock
     effects: Effects
     aws: FakeAws
@@ -197,6 +197,12 @@ class World:
         effects.tick = lambda: clock.advance(TICK)
         world.boot()
         return world
+
+    @property
+    def path(self) -> Path:
+        """The file that the store is in, for who asked for one."""
+        assert self.file is not None
+        return self.file
 
     # Processes
 
@@ -354,11 +360,11 @@ class World:
         for secret in self.aws.secrets():
             assert secret.encode() not in stored
             assert secret not in told
-        self.store.close() if self.path else give_back(self.store)
+        self.store.close() if self.file else give_back(self.store)
 
     def stored(self) -> bytes:
         """Every byte that is in the store, in pages that are not used any more too."""
-        if self.path is None:
+        if self.file is None:
             return bytes_of(self.store)
         log = self.path.with_name("state.db-wal")
         return b"".join(file.read_bytes() for file in (self.path, log) if file.exists())
