@@ -296,14 +296,18 @@ class Daemon:
                 future.result()
 
     def _visit_moments(self) -> None:
-        """Visit the users whose next moment has come, and those on whom an order is open."""
+        """Visit the users whose next moment has come, those on whom an order is open, and those
+        whose secret is here since their last visit was broken off.
+        """
         assert self._sweeper is not None
         if self.stopping.is_set():
             return
         try:
             store, now = self._sweeper.equipment.store, self.clock()
             ordered = {row.ref: row.order.order_id for row in store.open_orders()}
-            come = store.moments(now)
+            # Before all others: nobody else can save what is in our memory alone.
+            come = [*self._sweeper.stranded(), *store.moments(now)]
+            come = list({who[0]: who for who in come}.values())
             due = self._tries.due(
                 (ref for ref, _, _ in come), ordered, now, self.watch.current.timing
             )

@@ -100,6 +100,8 @@ def _candidate(case: Case, key: AccessKey) -> Action:
         )
     if holder := _holder(case, key.key_id):
         return holder
+    if elsewhere := _elsewhere(case, key.key_id):
+        return elsewhere
     return Name(
         Reason.ORPHAN,
         f"{key.key_id} was made by our create whose answer was lost: its secret is nowhere, and"
@@ -215,12 +217,27 @@ def lost_secret(case: Case) -> Name | Stop | Wait | None:
     if place is not None:
         return _changed_since(case, place)
     dead = heir_is_dead(case)
+    if not dead and (elsewhere := _elsewhere(case, key_id)):
+        return elsewhere
     why = "is not Active any more" if dead else "lost its secret with the process that issued it"
     return Name(
         Reason.UNDELIVERED,
         f"{key_id} {why}, and no place has it",
         key_id=key_id,
         title=Title.UNDELIVERED,
+    )
+
+
+def _elsewhere(case: Case, key_id: str) -> Wait | None:
+    """The process that asked for the key lives, and is another: its memory may have the secret."""
+    until = case.issuer_lives_until
+    if until is None or until <= case.now:
+        return None
+    return Wait(
+        Reason.LEASE,
+        f"{key_id} was asked for by replica {case.open.issuer}, which lives and may have its"
+        f" secret: it is left to that one; were it dead, that would be known {moment(until)}",
+        min(until, case.now + case.timing.retry_min),
     )
 
 

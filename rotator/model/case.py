@@ -101,6 +101,8 @@ class Case:
         failed_in_a_row: users in a row whose beginning failed lately; `failed_until` ends that.
         signers: the live replicas of ours that sign with a user's key, and with which.
         secret_at_hand: the successor's secret is in this process's memory.
+        issuer_lives_until: until when another process, which asked for the successor, is held to
+            live: its memory may have the answer, or the secret. None: there is no such process.
         doubts: what must be known and is not.
     """
 
@@ -132,6 +134,7 @@ class Case:
     signers: tuple[Signer, ...] = ()
     quarantined_since: datetime | None = None
     secret_at_hand: bool = False
+    issuer_lives_until: datetime | None = None
     doubts: tuple[Doubt, ...] = ()
 
     def key(self, key_id: str | None) -> AccessKey | None:

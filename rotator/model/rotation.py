@@ -122,6 +122,8 @@ class Rotation:
         titled_at: when the title was given (an order's grace starts here).
         now: P1 is waived for the leaver, by `--now`, `--contain-first` or `retire: [only]`.
         order_id: the order that began it.
+        issuer: the process that asks for its successor: until it is dead, its memory may have the
+            answer, or the secret.
     """
 
     rotation_id: str
@@ -144,6 +146,7 @@ class Rotation:
     blocked_at: datetime | None = None
     now: bool = False
     order_id: int | None = None
+    issuer: str | None = None
     closed_at: datetime | None = None
     outcome: Outcome | None = None
 

@@ -93,6 +93,7 @@ def assemble(
         signers=_signers(equipment, around.replicas, live_since),
         quarantined_since=_quarantined_since(known, user, now),
         secret_at_hand=_is_at_hand(equipment, known, user),
+        issuer_lives_until=_issuer_lives_until(equipment, around.replicas, known),
         doubts=_doubts(places, seen, now + timing.settle, around.went_back),
     )
 
@@ -121,6 +122,25 @@ def _quarantined_since(known: Known, user: User, now: datetime) -> datetime | No
 def _is_at_hand(equipment: Equipment, known: Known, user: User) -> bool:
     successor = known.rotation.successor if known.rotation else None
     return equipment.hands.held(user.ref, successor) is not None
+
+
+def _issuer_lives_until(
+    equipment: Equipment, announced: Sequence[ReplicaRow], known: Known
+) -> datetime | None:
+    """Until when another process that asked for the successor is held to live.
+
+    Its silence says nothing for as long as the store itself was away from us.
+    """
+    issuer = known.rotation.issuer if known.rotation else None
+    row = next((row for row in announced if row.replica_id == issuer), None)
+    if row is None or issuer == equipment.process:
+        return None
+    two_leases = 2 * equipment.configuration().timing.lease
+    until = row.seen_at + two_leases
+    outage = equipment.store.last_outage()
+    if outage is not None and outage.began_at <= until:
+        until = max(until, outage.ended_at + two_leases)
+    return until
 
 
 def _doubts(

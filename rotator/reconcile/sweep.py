@@ -125,6 +125,17 @@ class Sweeper:
             ]
             return [result for future in running for result in future.result()]
 
+    def stranded(self) -> list[tuple[UserRef, str, str]]:
+        """Whose visit was broken off while their secret was here, as `visit_now` takes them.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        found = {
+            ref: self.equipment.store.know(ref).user for ref in self.equipment.hands.stranded()
+        }
+        return [(ref, row.account, row.name) for ref, row in found.items() if row is not None]
+
     def _account_of(self, ref: UserRef, name: str) -> Account | None:
         """The configured account of a user: by the name it had, else by the id that it is.
 

@@ -29,7 +29,7 @@ from rotator.model import (
     Wait,
 )
 from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
-from rotator.reconcile.effects import Progress, act
+from rotator.reconcile.effects import Progress, act, catch_up
 from rotator.reconcile.journey import Visit
 from rotator.reconcile.looks import look
 from rotator.reconcile.places import OpenPlaces
@@ -76,11 +76,18 @@ def visit(
     lease = equipment.store.acquire(user.ref, holder=equipment.holder, length=timing.lease)
     if lease is None:
         return VisitResult(user, None, left_to_another=True)
+    came_to_its_end = False
     try:
         with begun(equipment, entered, roll, user, lease, sweep_id=sweep_id) as journey:
-            return _go(journey)
+            if equipment.hands.unrecorded(user.ref) is not None:
+                catch_up(journey)
+                recall(journey)
+            result = _go(journey)
+        came_to_its_end = True
     finally:
+        equipment.hands.visited(user.ref, broken_off=not came_to_its_end)
         equipment.store.release(lease)
+    return result
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rotator.store.columns import Moment
 from rotator.store.leases import confirm, was_written
 from rotator.store.orders import write_order
 from rotator.store.part import Part
-from rotator.store.schema import orders, places, rotations
+from rotator.store.schema import orders, places, rotations, users
 from rotator.store.telling import Telling, Voice
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ class Change(Telling):
     def begin(self, rotation: Rotation, places: Sequence[PlaceRow] = ()) -> None:
         """Open a rotation and claim its places; deliveries of earlier ones are forgotten.
 
-        The user has been noted before, in this transaction or an earlier one.
+        The user has been noted before, in this transaction or an earlier one, and is to be looked
+        at when this lease is over, until a visit says otherwise.
 
         Raises:
             Refused: one is open already.
@@ -148,6 +149,10 @@ class Change(Telling):
                 "already open; only one can be"
             ) from exc
         self._about = None
+        # Should whoever begins it die, somebody else comes when the lease is over.
+        self._connection.execute(
+            update(users).where(shapes.of_user(users, self._ref)).values(next_at=self.lease.until)
+        )
         claims.set_places(self._connection, self._ref, None, delivered_at=None, failures=None)
         for place in places:
             self.claim(place)

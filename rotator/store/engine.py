@@ -31,6 +31,7 @@ from rotator.errors import (
     StoreUnavailable,
 )
 from rotator.store.columns import MICROSECOND, Moment
+from rotator.store.outages import Outages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,6 +174,7 @@ class Database:
     Attributes:
         verify: what must be true of a file that took the place of the one that was opened.
         by_our_clock: whose clock leases are by; the database's own where replicas share one.
+        outages: when it was away, as far as this process noticed.
     """
 
     def __init__(self, address: Address, *, clock: Callable[[], datetime]) -> None:
@@ -182,6 +184,7 @@ class Database:
         self._writer = threading.Lock()
         self._looking = threading.RLock()
         self._identity: tuple[int, int] | None = None
+        self.outages = Outages()
         self.verify: Callable[[Database], None] | None = None
         try:
             self.engine = self._engine()
@@ -334,10 +337,17 @@ class Database:
         """Turn whatever the driver raises into what the caller then knows."""
         try:
             yield
+            self.outages.answered()
         except (DBAPIError, PoolIsEmpty) as exc:
-            raise translate(exc, self.address) from exc
+            raise self._noted(translate(exc, self.address)) from exc
         except sqlite3.Error as exc:
-            raise _of_sqlite(exc, self.address) from exc
+            raise self._noted(_of_sqlite(exc, self.address)) from exc
+
+    def _noted(self, error: StoreError) -> StoreError:
+        """The same error; where the store is away by it, that is noted."""
+        if isinstance(error, StoreUnavailable) and not isinstance(error, RowLocked):
+            self.outages.failed(self.clock())
+        return error
 
 
 def translate(exc: DBAPIError | PoolIsEmpty, address: Address) -> StoreError:

@@ -214,6 +214,7 @@ rotations = Table(
     Column("blocked_at", Moment),
     Column("now", Boolean, nullable=False),
     Column("order_id", NUMBER, ForeignKey("orders.order_id")),
+    Column("issuer", Text),
     Column("closed_at", Moment),
     Column("outcome", Word(Outcome)),
     _of_user(),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
+    from rotator.store.outages import Outage
     from rotator.store.rows import SweepRow
 
 __all__ = ["Sweeps", "replicas_since"]
@@ -82,6 +83,10 @@ class Sweeps(Part):
             connection.execute(delete(replicas).where(replicas.c.replica_id == replica_id))
 
         twice(self._database, forget)
+
+    def last_outage(self) -> Outage | None:
+        """When the store was away from this process last: nobody could announce anything then."""
+        return self._database.outages.last
 
     def replicas(self, live_since: datetime) -> list[ReplicaRow]:
         """Processes that announced themselves since then."""

@@ -209,7 +209,7 @@ def test_two_processes_never_decide_about_one_user_at_once(world: World) -> None
 
 
 def test_a_process_that_stood_still_past_its_lease_saves_nothing(world: World) -> None:
-    """Its request arrives late, its save is refused, and the key is recognised as an orphan."""
+    """Its save is refused; with the lease anew it records what it was answered, and goes on."""
     user = world.add_user()
     strike(world, "CreateAccessKey", Fault.FROZEN)
 
@@ -220,14 +220,45 @@ def test_a_process_that_stood_still_past_its_lease_saves_nothing(world: World) -
     assert rotation is not None
     assert rotation.successor is None
 
-    assert world.equipment.hands.users() == (user.ref,)
+    assert world.equipment.hands.stranded() == (user.ref,)
     world.visit(user)
     assert world.equipment.hands.users() == ()
 
     world.live(user)
 
+    assert outcomes(world, user) == ["completed"]
+    assert world.listed(user) == [(NEW, ACTIVE)]
+
+
+def test_a_process_that_stood_still_and_died_leaves_an_orphan(world: World) -> None:
+    """What it was answered died with it: its request arrived late all the same."""
+    user = world.add_user()
+    strike(world, "CreateAccessKey", Fault.FROZEN)
+    world.visit(user)
+    world.boot()
+
+    world.live(user)
+
     assert outcomes(world, user) == ["orphan", "completed"]
     assert world.listed(user) == [(NEWER, ACTIVE)]
+
+
+def test_an_answer_is_of_no_use_once_somebody_else_has_concluded(world: World) -> None:
+    """The key was named an orphan meanwhile: it goes, and nothing is put on record of it."""
+    user = world.add_user()
+    strike(world, "CreateAccessKey", Fault.FROZEN)
+    world.visit(user)
+    frozen = (world.effects.life, world.equipment, world.sweeper)
+    world.boot()
+    world.until(user, "orphan.found")
+    world.effects.life, world.equipment, world.sweeper = frozen
+
+    world.visit(user)
+
+    assert world.equipment.hands.users() == ()
+    rotation = world.known(user).rotation
+    assert rotation is not None
+    assert (rotation.successor, rotation.leaver) == (None, NEW)
 
 
 @pytest.mark.parametrize("skew", [-2 * MINUTE, 2 * MINUTE], ids=["ahead", "behind"])

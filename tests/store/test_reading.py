@@ -60,7 +60,8 @@ def test_status_reads_everybody_in_four_queries(world: World) -> None:
     assert len([text for text in statements if str(text).startswith("SELECT")]) == 4
     assert len(standings) == 21
     known = world.store.know(ALICE)
-    assert Standing(a_user(), (), known.places, rotation) == standings[-1]
+    assert known.user is not None
+    assert Standing(known.user, (), known.places, rotation) == standings[-1]
     assert [[row.key.key_id for row in standing.keys] for standing in standings[:2]] == [
         ["AKIA00"],
         ["AKIA01"],

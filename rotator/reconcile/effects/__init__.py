@@ -20,7 +20,7 @@ from rotator.model import (
     Wait,
 )
 from rotator.reconcile.effects.deliver import deliver
-from rotator.reconcile.effects.issue import issue
+from rotator.reconcile.effects.issue import catch_up, issue
 from rotator.reconcile.effects.leave import leave
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.record import close, name, obey, record
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rotator.model import Action
     from rotator.reconcile.journey import Visit
 
-__all__ = ["Progress", "act"]
+__all__ = ["Progress", "act", "catch_up"]
 
 
 def act(journey: Visit, action: Action) -> Progress:

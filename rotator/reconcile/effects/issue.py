@@ -14,6 +14,7 @@ from rotator.model import (
     DoorName,
     JournalOutcome,
     KeyStatus,
+    Kind,
     NeverUsed,
     Outcome,
     Reason,
@@ -24,13 +25,13 @@ from rotator.reconcile.effects.approvals import spend, tell_spent
 from rotator.reconcile.effects.leave import places_named, supersede, take_over
 from rotator.reconcile.effects.progress import Progress
 from rotator.reconcile.effects.requests import Sent, extension, failed, intend
+from rotator.reconcile.hands import Answer
 
 if TYPE_CHECKING:
-    from rotator.aws.iam import Created
     from rotator.model import Issue
     from rotator.reconcile.journey import Visit
 
-__all__ = ["issue"]
+__all__ = ["catch_up", "issue"]
 
 
 def issue(journey: Visit, action: Issue) -> Progress:
@@ -62,7 +63,16 @@ def issue(journey: Visit, action: Issue) -> Progress:
     except AnswerError as exc:
         failed(journey, Step.ISSUE, sent, exc)
         return Progress.FAILED
-    _record(journey, sent, created, rotation)
+    answer = Answer(
+        rotation.rotation_id,
+        sent.seq,
+        sent.at,
+        journey.equipment.clock(),
+        created.credential,
+        created.created_at,
+    )
+    journey.equipment.hands.answered(journey.user.ref, answer)
+    _record(journey, answer, rotation)
     return Progress.GO_ON
 
 
@@ -81,6 +91,7 @@ def _begin(journey: Visit, action: Issue) -> Sent:
         title=action.title,
         titled_at=now if action.title else None,
         order_id=action.order_id,
+        issuer=journey.equipment.process,
     )
     with journey.change(extend=extension(journey)) as change:
         supersede(journey, change)
@@ -98,33 +109,54 @@ def _begin(journey: Visit, action: Issue) -> Sent:
     return sent
 
 
-def _record(journey: Visit, sent: Sent, created: Created, rotation: Rotation) -> None:
+def catch_up(journey: Visit) -> None:
+    """Put an answer on record that could not be before: the store was away, or the lease lost.
+
+    It is as true as it was, unless somebody has concluded something else meanwhile.
+    """
+    hands, ref, rotation = journey.equipment.hands, journey.user.ref, journey.known.rotation
+    answer = hands.unrecorded(ref)
+    if answer is None:
+        return
+    is_ours = rotation is not None and rotation.rotation_id == answer.rotation_id
+    if rotation is None or not is_ours or rotation.kind is Kind.LEAVE:
+        hands.let_go(ref)
+    elif rotation.successor is None:
+        _record(journey, answer, rotation)
+    else:
+        # The commit whose answer was lost had been written.
+        hands.recorded(ref)
+
+
+def _record(journey: Visit, answer: Answer, rotation: Rotation) -> None:
     """Commit whose key it is; until then its secret is all that could be lost."""
-    key_id, now = created.credential.access_key_id, journey.equipment.clock()
-    journey.equipment.hands.hold(journey.user.ref, created.credential)
+    key_id = answer.credential.access_key_id
     with journey.change() as change:
-        change.outcome(sent.seq, JournalOutcome.DONE, key_id=key_id)
+        change.outcome(answer.seq, JournalOutcome.DONE, key_id=key_id)
         spent = spend(journey, change, DoorName.ISSUE, f"{key_id} is issued")
-        change.facts(rotation.rotation_id, successor=key_id, issued_at=now)
-        change.sight(
-            [
-                AccessKey(
-                    key_id=key_id,
-                    status=KeyStatus.ACTIVE,
-                    created_at=created.created_at,
-                    last_use=NeverUsed(),
-                    status_since=created.created_at,
-                    first_seen_at=now,
-                    last_seen_at=now,
-                )
-            ]
-        )
+        change.facts(rotation.rotation_id, successor=key_id, issued_at=answer.at)
+        if journey.case.key(key_id) is None:
+            change.sight([_new(answer)])
+    journey.equipment.hands.recorded(journey.user.ref)
     journey.tell(
         Event.KEY_ISSUED,
         successor=key_id,
         predecessor=rotation.predecessor,
         reason=rotation.reason,
         kind=rotation.kind.value,
-        seconds=(now - sent.at).total_seconds(),
+        seconds=(answer.at - answer.asked_at).total_seconds(),
     )
     tell_spent(journey, spent)
+
+
+def _new(answer: Answer) -> AccessKey:
+    """The key as it was answered: no listing has shown it yet."""
+    return AccessKey(
+        key_id=answer.credential.access_key_id,
+        status=KeyStatus.ACTIVE,
+        created_at=answer.created_at,
+        last_use=NeverUsed(),
+        status_since=answer.created_at,
+        first_seen_at=answer.at,
+        last_seen_at=answer.at,
+    )
