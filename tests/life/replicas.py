@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from tests.databases.postgres import Server
     from tests.life.house import House
 
-__all__ = ["LEASE_SECONDS", "STEPS", "Fleet", "Replica"]
-
-LEASE_SECONDS = 6.0
-"""What an intent extends a lease to, in the timing below: four request timeouts."""
+__all__ = ["STEPS", "Fleet", "Pace", "Replica"]
 
 STEPS = ("key.issued", "rotation.delivered", "key.deactivated", "key.deleted")
 
@@ -39,12 +36,13 @@ POLICIES = """\
 version: 1
 state: {state}
 http: null
-timing: {{settle: 8s, last_used_lag: 500ms, request_timeout: 1500ms, shutdown_timeout: 5s}}
+timing:
+  {{settle: {settle}s, last_used_lag: 500ms, request_timeout: {timeout}s, shutdown_timeout: 5s}}
 accounts: {{prod: {{}}}}
 policies:
   - name: ci
     mode: enforce
-    schedule: {{every: 5s}}
+    schedule: {{every: {schedule}s}}
     rotate_after: 50d
     grace_period: 2s
     quiet_period: 1s
@@ -55,6 +53,32 @@ policies:
     sinks:
       - {{type: file, path: "{folder}/secrets/{{user}}.json"}}
 """
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast everything goes, in seconds; the local AWS must keep up with all replicas.
+
+    Attributes:
+        timeout: `request_timeout`; an intent extends a lease to four of them.
+        schedule: between two sweeps.
+    """
+
+    timeout: float = 3
+    schedule: float = 6
+
+    @property
+    def freeze(self) -> float:
+        """Past any lease, and shorter than `settle`: the longest that is promised to do no harm."""
+        return 4 * self.timeout + 0.5
+
+    @property
+    def settle(self) -> float:
+        """How long what was sent may still show up."""
+        return 5 * self.timeout
+
+
+PACE = Pace()
 
 
 @dataclass
@@ -77,10 +101,11 @@ class Replica:
         """How often it took each step."""
         return Counter(event["event"] for event in self.events(*STEPS))
 
-    def in_hand(self) -> set[str]:
-        """Whose new key it had made or asked for, and not yet told to be everywhere."""
-        begun = {event["user"] for event in self.events("rotation.begun")}
-        return begun - {event["user"] for event in self.events("rotation.delivered")}
+    @property
+    def id(self) -> str:
+        """What it calls itself in the store."""
+        (started,) = self.events("daemon.started")
+        return str(started["replica"])
 
     def kill(self) -> None:
         """SIGKILL: whatever it has in memory alone is gone."""
@@ -129,7 +154,7 @@ class Fleet:
         house: House,
         *,
         users: int,
-        policies: str = POLICIES,
+        pace: Pace = PACE,
         address: str = "",
     ) -> Self:
         """A new store for as many users, each with one old key; nothing runs yet.
@@ -138,7 +163,14 @@ class Fleet:
         """
         state = server.database()
         create(state, clock=FakeClock()).close()
-        house.config.write_text(policies.format(state=address or state, folder=house.folder))
+        text = POLICIES.format(
+            state=address or state,
+            folder=house.folder,
+            settle=pace.settle,
+            timeout=pace.timeout,
+            schedule=pace.schedule,
+        )
+        house.config.write_text(text)
         fleet = cls(house, state, tuple(f"job-{number:03}" for number in range(users)))
         house.plant(*fleet.users)
         fleet.before = {
@@ -180,6 +212,19 @@ class Fleet:
         for replica in self.replicas:
             replica.terminate()
         return [replica.end() for replica in self.replicas]
+
+    def kill(self, replica: Replica) -> set[str]:
+        """Kill one; for whom it had asked for a key that is not everywhere yet, as is on record."""
+        replica.kill()
+        with open_store(self.state, clock=FakeClock()) as store:
+            open_ones = [row for row in store.users() if row.rotation is not None]
+        in_hand = {
+            row.user.name
+            for row in open_ones
+            if row.rotation and not row.rotation.delivered_at and row.rotation.issuer == replica.id
+        }
+        replica.fate = f"SIGKILL, {len(in_hand)} in hand"
+        return in_hand
 
     def did(self, *names: str) -> list[dict[str, Any]]:
         """What any of them logged."""
