@@ -7,7 +7,8 @@ request at hand is kept per thread, since clients are shared between threads.
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -19,7 +20,6 @@ from rotator.aws.answers import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.client import BaseClient
@@ -137,32 +137,40 @@ class Wire:
         clock: Callable[[], datetime],
         pace: Pace,
         on_request: OnRequest,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.account = account
         self.clock = clock
         self.pace = pace
         self._on_request = on_request
-        self._skew: timedelta | None = None
+        self._monotonic = monotonic
+        self._told: tuple[datetime, float] | None = None
 
     @property
     def skew(self) -> timedelta | None:
-        """How far AWS's clock was ahead of ours at the latest answer; None before the first.
+        """How far AWS's clock is ahead of ours now; None before it told its time.
 
-        Exact to a second, and to half of what that answer took.
+        Since the latest answer AWS's time is counted by a clock that nobody sets, so that a step of
+        ours shows at once; after a sleep of the machine, in which that clock may stand still, we
+        seem to be ahead until the next answer. Exact to a second, and to half of what the answer
+        took.
         """
-        return self._skew
+        if self._told is None:
+            return None
+        theirs, at = self._told
+        return theirs + timedelta(seconds=self._monotonic() - at) - self.clock()
 
     def told_time(self, date: str | None, started_at: datetime) -> None:
         """An answer carried this `Date` header (RFC 9110, section 6.6.1)."""
         if not date:
             return
-        now = self.clock()
+        took, at = self.clock() - started_at, self._monotonic()
         try:
             theirs = parsedate_to_datetime(date)
         except ValueError:
             return
         # HTTP knows no other zone than GMT, whatever is written there (RFC 9110, section 5.6.7).
-        self._skew = theirs.replace(tzinfo=UTC) - (started_at + (now - started_at) / 2)
+        self._told = theirs.replace(tzinfo=UTC) + took / 2, at
 
     def count(self, action: str, result: Result) -> None:
         """One request has ended."""

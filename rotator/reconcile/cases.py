@@ -27,6 +27,9 @@ QUARANTINE = "AWSCompromisedKeyQuarantine"
 DAY = timedelta(hours=24)
 """Over how long limits count."""
 
+SKEW_MAX = timedelta(minutes=1)
+"""How far our clock may be from AWS's; beyond it nothing is changed."""
+
 
 def recalled(equipment: Equipment, ref: UserRef) -> Known:
     """What is on record about one user now."""
@@ -147,6 +150,9 @@ def _doubts(
     places: OpenPlaces, seen: Look, later: datetime, went_back: str | None
 ) -> tuple[Doubt, ...]:
     doubts = list(seen.doubts)
+    wrong = _wrong_clock(places.entered.skew())
+    if wrong is not None:
+        doubts.append(Doubt(Reason.CLOCK, f"{wrong}: nothing is changed until they agree", later))
     if went_back is not None:
         doubts.append(Doubt(Reason.STORE, went_back))
     if places.unreachable is not None:
@@ -180,3 +186,16 @@ def _signers(
             keys = equipment.accounts.signing() if is_own else row.keys
             found += [Signer(row.replica_id, row.host, key) for key in keys]
     return tuple(found)
+
+
+def _wrong_clock(skew: timedelta | None) -> str | None:
+    """What is wrong with our clock at the moment of judging; None where it agrees with AWS's.
+
+    Whatever was measured before our clock was set says nothing of the clock that is judged by.
+    """
+    if skew is None:
+        return "no answer of AWS told its time, so that ours cannot be held against it"
+    if abs(skew) <= SKEW_MAX:
+        return None
+    side = "behind" if skew > timedelta(0) else "ahead of"
+    return f"our clock is {abs(skew).total_seconds():.0f} s {side} AWS's"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rotator.errors import ReadError
@@ -12,7 +11,7 @@ from rotator.model import Doubt, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from rotator.aws.accounts import Entered
     from rotator.model import AccessKey, LastUse, ListedKey, Place, Served, User
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from rotator.store import Known
 
 __all__ = ["Look", "look"]
-
-SKEW_MAX = timedelta(minutes=1)
-"""How far our clock may be from AWS's; beyond it nothing is changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ def look(
             seen = _listed(equipment, entered, known, seen, listed, keep)
     except ReadError as exc:
         seen = _doubting(seen, str(exc))
-    return _with_skew(equipment, entered, seen)
+    return seen
 
 
 def _retry(equipment: Equipment) -> timedelta:
@@ -143,18 +139,3 @@ def _changed_at(key: AccessKey) -> datetime:
 
 def _doubting(seen: Look, why: str) -> Look:
     return seen.with_doubt(Doubt(Reason.AWS_UNAVAILABLE, why, hard=False))
-
-
-def _with_skew(equipment: Equipment, entered: Entered, seen: Look) -> Look:
-    skew = entered.skew()
-    if skew is None or abs(skew) <= SKEW_MAX:
-        return seen
-    timing = equipment.configuration().timing
-    side = "behind" if skew > timedelta(0) else "ahead of"
-    doubt = Doubt(
-        Reason.CLOCK,
-        f"our clock is {abs(skew).total_seconds():.0f} s {side} AWS's: nothing is changed until"
-        " they agree",
-        seen.at + timing.settle,
-    )
-    return seen.with_doubt(doubt)

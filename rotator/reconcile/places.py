@@ -29,14 +29,15 @@ class OpenPlaces:
 
     `problem` says why the name of one cannot be made, `unreachable` why the account of one cannot
     be entered. The others are open all the same, since what they serve may have to be mended (P1);
-    but with either of the two they are a part, and nothing is concluded from a part.
+    but with either of the two they are a part, and nothing is concluded from a part. `entered` is
+    the user's own account.
     """
 
     def __init__(
         self, equipment: Equipment, entered: Entered, policy: Policy | None, user: User
     ) -> None:
         self._equipment = equipment
-        self._entered = entered
+        self.entered = entered
         self._open(policy, user)
 
     def follow(self, policy: Policy | None, user: User) -> None:
@@ -90,7 +91,7 @@ class OpenPlaces:
         return seen.with_checks(checks)
 
     def _context(self, spec: SinkSpec, user: User) -> SinkContext:
-        entered = self._entered
+        entered = self.entered
         if spec.account is not None and spec.account != entered.name:
             account = self._equipment.configuration().account(spec.account)
             assert account is not None, "the configuration was checked"

@@ -19,6 +19,8 @@ from tests.aws.conftest import DEFAULT, real_time
 from tests.aws.loopback import KEY_ID, error, in_turn, listed, plain, silence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.aws.conftest import Counted, Enter
     from tests.aws.loopback import Loopback, Reply
 
@@ -35,12 +37,13 @@ class Clock:
         return self._moments.pop(0) if len(self._moments) > 1 else self._moments[0]
 
 
-def wire(*moments: datetime) -> Wire:
+def wire(*moments: datetime, elapsed: Callable[[], float] = lambda: 0.0) -> Wire:
     return Wire(
         "prod",
         clock=Clock(*moments),
         pace=Pace(None),
         on_request=lambda account, action, result: None,
+        monotonic=elapsed,
     )
 
 
@@ -74,6 +77,29 @@ def test_the_latest_answer_counts() -> None:
         seen.told_time(date, NOON)
 
     assert seen.skew == timedelta()
+
+
+@pytest.mark.parametrize(
+    ("ours", "elapsed", "expected"),
+    [
+        pytest.param(timedelta(hours=2), 7200, timedelta(), id="two hours, awake"),
+        pytest.param(timedelta(days=1), 2, timedelta(seconds=2, days=-1), id="set to tomorrow"),
+        pytest.param(-timedelta(hours=1), 2, timedelta(hours=1, seconds=2), id="set back"),
+        pytest.param(
+            timedelta(hours=8), 60, timedelta(minutes=1, hours=-8), id="slept for a night"
+        ),
+    ],
+)
+def test_an_answer_vouches_for_no_clock_that_was_set_after_it(
+    ours: timedelta, elapsed: float, expected: timedelta
+) -> None:
+    """AWS's time goes on from its latest answer, whatever becomes of ours."""
+    seconds = [0.0]
+    seen = wire(NOON, NOON + ours, elapsed=lambda: seconds[0])
+    seen.told_time("Tue, 24 Nov 2026 12:00:00 GMT", NOON)
+    seconds[0] = elapsed
+
+    assert seen.skew == expected
 
 
 def test_every_answer_tells_the_time(aws: Loopback, enter: Enter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from rotator.model import User
     from rotator.reconcile import VisitResult
+    from rotator.sinks import Sink, SinkContext
 
 ACTIVE, INACTIVE = KeyStatus.ACTIVE, KeyStatus.INACTIVE
 OLD, NEW, NEWER = (f"AKIAIOSFODNN7EXAM00{number}" for number in (1, 2, 3))
@@ -271,6 +273,29 @@ def test_nothing_is_changed_by_a_clock_that_is_wrong(world: World, skew: timedel
     assert world.aws.executed == []
 
     world.aws.skew = timedelta(0)
+    world.live(user)
+
+    assert world.listed(user) == [(NEW, ACTIVE)]
+
+
+def test_a_clock_that_leaps_after_the_look_switches_nothing_off(world: World) -> None:
+    """Grace seems to be over by a clock that AWS's answers say nothing of."""
+    user = world.add_user()
+    world.until(user, "rotation.delivered")
+    ours, build = world.equipment, world.equipment.build_sink
+
+    def leaping(context: SinkContext) -> Sink:
+        world.effects.life.clock_ahead = DAY
+        return build(context)
+
+    world.equipment = replace(
+        ours, build_sink=leaping, clock=lambda: world.clock() + world.effects.life.clock_ahead
+    )
+
+    assert reason_of(world.visit(user)) is Reason.CLOCK
+    assert world.listed(user) == [(OLD, ACTIVE), (NEW, ACTIVE)]
+
+    world.effects.life.clock_ahead, world.equipment = timedelta(0), ours
     world.live(user)
 
     assert world.listed(user) == [(NEW, ACTIVE)]
