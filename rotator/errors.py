@@ -12,6 +12,7 @@ RotatorError
 ├── PlaceTaken              a place belongs to another user
 ├── LeaseLost               another holder may be acting on this user: stop at once
 └── StoreError              the store cannot be used now, or refuses one row (the class itself)
+    ├── RowDamaged          one row makes no sense; other users' rows do
     ├── StoreMissing        there is none; only `state init` makes one
     ├── StoreDamaged        it fails its integrity check, or is no store at all
     ├── StoreTooNew         it needs a newer rotator
@@ -45,6 +46,7 @@ __all__ = [
     "Refused",
     "Rejected",
     "RotatorError",
+    "RowDamaged",
     "StoreDamaged",
     "StoreError",
     "StoreMissing",
@@ -135,6 +137,10 @@ class StoreError(RotatorError):
     """The store cannot be used; nothing is begun, and nothing that began is concluded."""
 
 
+class RowDamaged(StoreError):
+    """A row holds what cannot be: nothing is concluded from it, and nobody else is concerned."""
+
+
 class StoreMissing(StoreError):
     """There is no store at this address; `rotator state init` makes one."""
 
@@ -160,4 +166,4 @@ class StoreWentBack(StoreError):
 
 
 STORE_AWAY = (StoreMissing, StoreDamaged, StoreTooNew, StoreUnavailable, StoreWentBack)
-"""What says that the whole store cannot be used; a bare StoreError concerns one row of it."""
+"""What says that the whole store cannot be used; any other StoreError concerns one row of it."""

@@ -86,6 +86,7 @@ def _examine(
                 continue
             for one in found:
                 examined.setdefault(one.user.ref, one)
+    errors += planner.unread.values()
     return list(examined.values()), list(dict.fromkeys(errors))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.cli.build import state_of
 from rotator.cli.clocks import clock
 from rotator.cli.outcomes import FAILED, FINE
-from rotator.cli.output import table, tell, tell_document
+from rotator.cli.output import say, table, tell, tell_document
 from rotator.cli.stores import reading
 from rotator.cli.subjects import user_subject
 from rotator.judgement.wording import span
@@ -42,6 +42,7 @@ def status(settings: Settings, given: Namespace) -> int:
         rows = [row for row in rows if given.user or _counts(row)]
         rows.sort(key=lambda row: (row.user.blocked is None, not row.user.overdue, str(row.user)))
         users = [document_of(store, row) for row in rows] if settings.as_json else []
+        damaged = store.damaged()
     if settings.as_json:
         tell_document(users=users)
     elif rows:
@@ -50,7 +51,9 @@ def status(settings: Settings, given: Namespace) -> int:
         tell(table(headings, [_line(row.user, now) for row in rows]))
     else:
         tell("Nobody is on record yet: `rotator run`, or the daemon, looks at users.")
-    return FAILED if any(row.user.blocked for row in rows) else FINE
+    for sentence in damaged:
+        say(f"rotator: {sentence}")
+    return FAILED if damaged or any(row.user.blocked for row in rows) else FINE
 
 
 def with_hold(holds: Holds, row: Standing) -> Standing:

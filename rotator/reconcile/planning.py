@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotator.errors import RowDamaged
 from rotator.judgement.judge import judge
 from rotator.reconcile.candidates import candidates, user_of
 from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
@@ -34,11 +35,16 @@ class Examined:
 
 
 class Planner:
-    """Looks at users as a sweep does, without a lease and without writing anything."""
+    """Looks at users as a sweep does, without a lease and without writing anything.
+
+    Attributes:
+        unread: users whose record makes no sense, and the sentence that says so.
+    """
 
     def __init__(self, equipment: Equipment) -> None:
         self.equipment = equipment
         self._rolls = Rolls(equipment, records=False)
+        self.unread: dict[UserRef, str] = {}
 
     def accounts(self) -> tuple[Account, ...]:
         """All configured accounts."""
@@ -64,9 +70,15 @@ class Planner:
         entered, roll = self.enter(account)
         standings = self.equipment.store.users()
         users = candidates(self.equipment, policy, roll, standings)
-        return [
-            self.examine(entered, roll, user) for user in users if only is None or user.ref == only
-        ]
+        found: list[Examined] = []
+        for user in users:
+            if only is not None and user.ref != only:
+                continue
+            try:
+                found.append(self.examine(entered, roll, user))
+            except RowDamaged as exc:
+                self.unread[user.ref] = f"{user}: {exc}"
+        return found
 
     def examine(self, entered: Entered, roll: Roll, user: User) -> Examined:
         """Look at one user now, and judge."""

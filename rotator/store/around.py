@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rotator.store import limits
+from rotator.store.damage import placing
 from rotator.store.orders import holds_at
 from rotator.store.part import Part
 from rotator.store.rows import Surroundings
@@ -36,7 +37,7 @@ class Around(Part):
         `policy` is the one whose limits and failures count; "" where there is none.
         """
         of = {"policy": policy, "account_id": ref.account_id}
-        with self._database.reading() as connection:
+        with placing(self._database), self._database.reading() as connection:
             went_back = self._watermark.look(connection)
             holds = holds_at(connection, self._database.clock())
             return Surroundings(

@@ -1,4 +1,8 @@
-"""Column types that mean the same in every database: moments, spans, words and last uses."""
+"""Column types that mean the same in every database, and refuse what cannot be.
+
+SQLite keeps any value in any column. What is read and is not what belongs there raises RowDamaged:
+no judgement is built on it, and it is never taken for "never", "no" or "none".
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger, Boolean, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
-from rotator.errors import StoreDamaged
+from rotator.errors import RowDamaged
 from rotator.model import NeverUsed, UsedAt, UseUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from enum import StrEnum
 
     from sqlalchemy import Dialect
@@ -21,19 +25,29 @@ if TYPE_CHECKING:
     from rotator.model import LastUse
 
 __all__ = [
+    "Count",
     "Evidence",
+    "Flag",
     "Moment",
+    "Name",
     "Prose",
     "Span",
     "Word",
     "last_use_from",
     "last_use_to",
     "micros",
+    "odd",
     "plain",
 ]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOMENT_MAX = datetime(9000, 1, 1, tzinfo=UTC)
+"""The latest moment there is: any length that a configuration takes can be added to it."""
+
+SHOWN_MAX = 40
+"""How much of a value that cannot be is shown."""
 MICROSECOND = timedelta(microseconds=1)
+SPAN_MAX = timedelta.max // MICROSECOND
 
 W = TypeVar("W", bound="StrEnum")
 
@@ -60,10 +74,7 @@ class Moment(TypeDecorator[datetime]):
         """Turn what is stored into a moment; what is none is damage."""
         if value is None:
             return None
-        try:
-            return EPOCH + timedelta(microseconds=_whole(value))
-        except OverflowError as exc:
-            raise StoreDamaged(f"the store holds {value!r} where a moment belongs") from exc
+        return _moment(value)
 
 
 def plain(text: str) -> str:
@@ -71,15 +82,65 @@ def plain(text: str) -> str:
     return text.encode("utf-16", "replace").decode("utf-16", "replace").replace("\x00", "\ufffd")
 
 
-class Prose(TypeDecorator[str]):
-    """Text that others wrote, such as an error's: whatever is in it, it can be stored."""
+class Name(TypeDecorator[str]):
+    """Text as it is: names, ids, addresses."""
 
     impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: object, _dialect: Dialect) -> str | None:
+        """Take what is stored; what is no text is damage."""
+        if value is None or isinstance(value, str):
+            return value
+        raise odd(value, "text")
+
+
+class Prose(Name):
+    """Text that others wrote, such as an error's: whatever is in it, it can be stored."""
+
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
         """Turn text into what is stored."""
         return None if value is None else plain(value)
+
+
+class Flag(TypeDecorator[bool]):
+    """Yes or no."""
+
+    impl = Boolean
+    cache_ok = True
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[object], bool | None]:
+        """What is stored, before the driver's own way makes yes of anything."""
+        del coltype
+        return lambda value: self.process_result_value(value, dialect)
+
+    def process_result_value(self, value: object, _dialect: Dialect) -> bool | None:
+        """Turn what is stored into yes or no; what is neither is damage."""
+        if value is None:
+            return None
+        if value in (0, 1) and isinstance(value, int):
+            return bool(value)
+        raise odd(value, "yes or no")
+
+
+class Count(TypeDecorator[int]):
+    """How many there are of something."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_result_value(self, value: object, _dialect: Dialect) -> int | None:
+        """Take what is stored; what is no number, or less than none, is damage."""
+        if value is None:
+            return None
+        number = _whole(value)
+        if number < 0:
+            raise odd(value, "a count")
+        return number
 
 
 class Span(TypeDecorator[timedelta]):
@@ -96,6 +157,8 @@ class Span(TypeDecorator[timedelta]):
         """Turn what is stored into a length; what is none is damage."""
         if value is None:
             return None
+        if not 0 <= _whole(value) <= SPAN_MAX:
+            raise odd(value, "a length of time")
         return timedelta(microseconds=_whole(value))
 
 
@@ -120,9 +183,7 @@ class Word(TypeDecorator[W]):
         try:
             return self.words(str(value))
         except ValueError as exc:
-            raise StoreDamaged(
-                f"the store holds {value!r} where a {self.words.__name__.lower()} belongs"
-            ) from exc
+            raise odd(value, f"a word for {self.words.__name__.lower()}") from exc
 
 
 class Evidence(TypeDecorator["Mapping[str, LastUse]"]):
@@ -148,10 +209,10 @@ class Evidence(TypeDecorator["Mapping[str, LastUse]"]):
     ) -> Mapping[str, LastUse]:
         """Turn the text into uses; text that is not ours is damage."""
         try:
-            figures = json.loads(str(value)) if value else {}
+            figures = json.loads(str(value))
             return {str(key_id): _use(columns) for key_id, columns in figures.items()}
-        except (ValueError, TypeError, AttributeError, KeyError) as exc:
-            raise StoreDamaged("the store holds evidence that cannot be read") from exc
+        except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as exc:
+            raise odd(value, "evidence") from exc
 
 
 def last_use_to(use: LastUse) -> dict[str, Any]:
@@ -193,11 +254,24 @@ def _figures(use: LastUse) -> dict[str, Any]:
 def _use(figures: Mapping[str, Any]) -> LastUse:
     columns = dict.fromkeys(("used_at", "used_service", "used_region", "use_why")) | dict(figures)
     if columns["used_at"] is not None:
-        columns["used_at"] = EPOCH + timedelta(microseconds=_whole(columns["used_at"]))
+        columns["used_at"] = _moment(columns["used_at"])
     return last_use_from(columns)
 
 
+def _moment(value: object) -> datetime:
+    if not 0 <= _whole(value) <= micros(MOMENT_MAX):
+        raise odd(value, "a moment")
+    return EPOCH + timedelta(microseconds=_whole(value))
+
+
 def _whole(value: object) -> int:
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise StoreDamaged(f"the store holds {value!r} where a whole number belongs")
+    raise odd(value, "a whole number")
+
+
+def odd(value: object, expected: str) -> RowDamaged:
+    """What is raised where a value cannot be: cut short, since it may be anything."""
+    shown = repr(value)
+    shown = shown if len(shown) <= SHOWN_MAX else f"{shown[:SHOWN_MAX]}…"
+    return RowDamaged(f"the store holds {shown} where {expected} belongs")

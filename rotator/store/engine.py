@@ -135,6 +135,7 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.text_factory = _text
     try:
         for pragma in (
             "synchronous=FULL",
@@ -348,6 +349,14 @@ class Database:
         if isinstance(error, StoreUnavailable) and not isinstance(error, RowLocked):
             self.outages.failed(self.clock())
         return error
+
+
+def _text(stored: bytes) -> str | bytes:
+    """Text as it is; what is none is handed on as it is, and refused by its column."""
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        return stored
 
 
 def translate(exc: DBAPIError | PoolIsEmpty, address: Address) -> StoreError:

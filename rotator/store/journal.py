@@ -67,6 +67,7 @@ BOUND = (
 """The columns that a hash binds, in this order for ever: a column that is added later is not."""
 
 _HAPPENED = (JournalOutcome.DONE, JournalOutcome.OBSERVED)
+_PENDING = (JournalOutcome.INTENT,)
 SETTLING = (JournalOutcome.REJECTED, *_HAPPENED)
 """Outcomes after which a request is waited for no longer. Unknown is none."""
 
@@ -88,7 +89,8 @@ _UNSETTLED = (
     select(journal, settled(journal.c.seq, _HAPPENED).label("happened"))
     .where(
         shapes.mine(journal),
-        journal.c.outcome == JournalOutcome.INTENT,
+        # A word that nobody knows might be an intent: it is read, and refused.
+        *(journal.c.outcome != word for word in JournalOutcome if word not in _PENDING),
         or_(
             journal.c.rotation_id.is_not_distinct_from(bindparam("of_rotation")),
             journal.c.timeout_at > bindparam("over_since"),

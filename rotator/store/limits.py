@@ -103,7 +103,7 @@ def recent_failures(
     ends the row. One that has no answer yet, or was broken off by our own end (an intent without
     any outcome), is passed over.
     """
-    rows = connection.execute(_LATELY, _within(policy, account_id, since)).all()
+    rows = list(sound(connection.execute(_LATELY, _within(policy, account_id, since))))
     failed = 0
     told: set[str] = set()
     for row in rows:

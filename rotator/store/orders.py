@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import and_, bindparam, exists, or_, select, update
 
+from rotator.errors import RowDamaged
 from rotator.model import JournalOutcome, Order, Reason, Scope, Step, UserRef, Verb
 from rotator.store import journal as record
 from rotator.store import shapes
+from rotator.store.damage import placing, sound
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
 from rotator.store.schema import orders, rotations, users
@@ -101,10 +104,14 @@ class Orders(Part):
         return twice(self._database, end)
 
     def open_orders(self) -> list[OrderRow]:
-        """Every order that waits to be obeyed, oldest first."""
+        """Every order that waits to be obeyed, oldest first; those that cannot be read left out."""
         query = select(orders).where(waiting_levers()).order_by(orders.c.order_id)
         with self._database.reading() as connection:
-            return [shapes.order_row(row) for row in connection.execute(query)]
+            found: list[OrderRow] = []
+            for row in sound(connection.execute(query)):
+                with suppress(RowDamaged):
+                    found.append(shapes.order_row(row))
+        return found
 
     def order(self, order_id: int) -> OrderRow | None:
         """One order, open or not."""
@@ -194,8 +201,12 @@ class Orders(Part):
         return released
 
     def holds(self) -> Holds:
-        """Every hold that is in force now, for whoever asks about many users."""
-        with self._database.reading() as connection:
+        """Every hold that is in force now, for whoever asks about many users.
+
+        Raises:
+            RowDamaged: one of them cannot be read, and whom it holds is not known.
+        """
+        with placing(self._database), self._database.reading() as connection:
             return holds_at(connection, self._database.clock())
 
     def hold_on(self, ref: UserRef, *, account: str, policy: str | None) -> Hold | None:
@@ -296,7 +307,8 @@ _HOLDS = select(orders).where(_IN_FORCE).order_by(orders.c.order_id)
 
 def holds_at(connection: Connection, now: datetime) -> Holds:
     """See `Orders.holds`."""
-    return Holds(connection.execute(_HOLDS, {"at_moment": now}).all())
+    rows = connection.execute(_HOLDS, {"at_moment": now})
+    return Holds([shapes.whole(orders, row) for row in rows])
 
 
 def _users_of(about: dict[str, str]) -> list[ColumnElement[bool]]:

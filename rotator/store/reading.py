@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, exists, func, or_, select
 
+from rotator.errors import RowDamaged
 from rotator.model import DoorName, Failures, Outcome, Timing, UserRef
 from rotator.store import journal as record
 from rotator.store import limits, shapes
+from rotator.store.damage import JUDGED_BY, STANDING, damages, placing, sound
 from rotator.store.orders import open_levers, waiting_levers
 from rotator.store.part import Part
 from rotator.store.rows import Known, Standing
 from rotator.store.schema import journal, keys, orders, places, rotations, users
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from sqlalchemy import ColumnElement, Connection, Row, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Table
 
     from rotator.model import Place, Rotation, Step
     from rotator.store.rows import JournalRow, KeyRow
@@ -68,8 +70,12 @@ class Readings(Part):
     """Questions about users, keys, rotations and the record."""
 
     def know(self, ref: UserRef, *, settle: timedelta = _SETTLE) -> Known:
-        """All that is on record about one user; `settle` is the one of the wait for intents."""
-        with self._database.reading() as connection:
+        """All that is on record about one user; `settle` is the one of the wait for intents.
+
+        Raises:
+            RowDamaged: a row of this user cannot be read; the sentence says which.
+        """
+        with placing(self._database, ref), self._database.reading() as connection:
             mine = shapes.whose(ref)
             user = connection.execute(_USER, mine).first()
             found = _key_rows(connection.execute(_KEYS, mine))
@@ -118,7 +124,7 @@ class Readings(Part):
     def moments(self, now: datetime) -> list[tuple[UserRef, str, str]]:
         """Users whose next moment has come or who have an order: reference, account, name."""
         with self._database.reading() as connection:
-            rows = connection.execute(_MOMENTS, {"now": now}).all()
+            rows = list(sound(connection.execute(_MOMENTS, {"now": now})))
         return [(shapes.ref_of(row), row.account, row.name) for row in rows]
 
     def next_moment(self) -> datetime | None:
@@ -128,11 +134,28 @@ class Readings(Part):
         return found
 
     def users(self) -> list[Standing]:
-        """Everybody who was ever seen, with keys, places and open rotation, in four queries."""
-        return self._standings(None)
+        """Everybody who was ever seen, with keys, places and open rotation, in four queries.
+
+        Left out is who has a row that cannot be read; `damaged` tells of them.
+        """
+        try:
+            return self._standings(None)
+        except RowDamaged:
+            with self._database.reading() as connection:
+                damaged = frozenset(one.ref for one in damages(connection, *STANDING))
+            return self._standings(None, without=damaged)
+
+    def damaged(self) -> list[str]:
+        """Each row that a judgement is built on and that cannot be read, but for the journal's."""
+        with self._database.reading() as connection:
+            return [one.sentence for one in damages(connection, *JUDGED_BY)]
 
     def find_user(self, text: str) -> list[Standing]:
-        """Users by `user`, `account/user` (the account's name or id) or UserId; all that fit."""
+        """Users by `user`, `account/user` (the account's name or id) or UserId; all that fit.
+
+        Raises:
+            RowDamaged: a row of one of them cannot be read; the sentence says which.
+        """
         account, slash, name = text.rpartition("/")
         if slash:
             fits = and_(
@@ -140,14 +163,15 @@ class Readings(Part):
             )
         else:
             fits = or_(users.c.name == text, users.c.user_id == text)
-        return self._standings(fits)
+        with placing(self._database):
+            return self._standings(fits)
 
     def find_key(self, text: str) -> list[KeyRow]:
         """Keys by their whole id or its last four characters, deleted ones too; all that fit."""
         fits = keys.c.key_id == text
         if len(text) == _LAST_FOUR:
             fits = or_(fits, keys.c.key_id.endswith(text, autoescape=True))
-        with self._database.reading() as connection:
+        with placing(self._database), self._database.reading() as connection:
             rows = _key_rows(connection.execute(select(keys).where(fits)))
             return [row for row in rows if row.key.key_id.endswith(text)]
 
@@ -167,16 +191,17 @@ class Readings(Part):
             query = query.where(journal.c.step == action)
         last = 0
         while True:
-            with self._database.reading() as connection:
-                page = connection.execute(query, {**wanted, "after": last}).all()
-            yield from (shapes.journal_row(row) for row in page)
+            with placing(self._database, ref), self._database.reading() as connection:
+                rows = connection.execute(query, {**wanted, "after": last})
+                page = list(map(shapes.journal_row, rows))
+            yield from page
             if len(page) < _PAGE:
                 return
             last = page[-1].seq
 
     def rotations(self, ref: UserRef, most: int = 20) -> list[Rotation]:
         """A user's latest rotations, open or closed, latest first."""
-        with self._database.reading() as connection:
+        with placing(self._database, ref), self._database.reading() as connection:
             rows = connection.execute(_ROTATIONS.limit(most), shapes.whose(ref))
             return [shapes.rotation(row) for row in rows]
 
@@ -185,15 +210,19 @@ class Readings(Part):
         with self._database.reading() as connection:
             return record.latest(connection).seq
 
-    def _standings(self, fits: ColumnElement[bool] | None) -> list[Standing]:
+    def _standings(
+        self, fits: ColumnElement[bool] | None, *, without: Collection[UserRef | None] = ()
+    ) -> list[Standing]:
         mine = () if fits is None else (fits,)
+        everybody = select(users).where(*mine).order_by(users.c.account, users.c.name)
+        is_open = rotations.c.closed_at.is_(None)
+        rows_of = sound if without else list
         with self._database.reading() as connection:
-            found = connection.execute(
-                select(users).where(*mine).order_by(users.c.account, users.c.name)
-            ).all()
-            by_key = _grouped(connection, keys, mine)
-            by_place = _grouped(connection, places, mine)
-            by_rotation = _grouped(connection, rotations, (*mine, rotations.c.closed_at.is_(None)))
+            found = list(rows_of(connection.execute(everybody)))
+            by_key = _grouped(rows_of(connection.execute(_joined(keys, mine))))
+            by_place = _grouped(rows_of(connection.execute(_joined(places, mine))))
+            open_ones = connection.execute(_joined(rotations, (*mine, is_open)))
+            by_rotation = _grouped(rows_of(open_ones))
         return [
             Standing(
                 user,
@@ -201,16 +230,17 @@ class Readings(Part):
                 tuple(map(shapes.place_row, by_place[user.ref])),
                 next(map(shapes.rotation, by_rotation[user.ref]), None),
             )
-            for user in map(shapes.user_row, found)
+            for user in (shapes.user_row(row) for row in found if shapes.ref_of(row) not in without)
         ]
 
 
-def _grouped(
-    connection: Connection, table: Table, where: tuple[ColumnElement[bool], ...]
-) -> dict[UserRef, list[Row[Any]]]:
-    query = select(table).join(users, shapes.same_user(users, table)).where(*where)
+def _joined(table: Table, where: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    return select(table).join(users, shapes.same_user(users, table)).where(*where)
+
+
+def _grouped(rows: Iterable[Row[Any]]) -> dict[UserRef, list[Row[Any]]]:
     groups: dict[UserRef, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in rows:
         groups[shapes.ref_of(row)].append(row)
     return groups
 

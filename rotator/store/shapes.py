@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from sqlalchemy import bindparam, or_
 
+from rotator.errors import RowDamaged
 from rotator.model import (
     AccessKey,
     Failures,
@@ -28,6 +29,7 @@ from rotator.store.rows import (
     SweepRow,
     UserRow,
 )
+from rotator.store.schema import METADATA, journal, keys, orders, places, rotations, sweeps, users
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,8 +57,28 @@ __all__ = [
     "sweep_row",
     "user_columns",
     "user_row",
+    "whole",
     "whose",
 ]
+
+
+def whole(table: Table, row: Stored) -> Stored:
+    """The same row, where each column holds something that must.
+
+    Raises:
+        RowDamaged: one does not.
+    """
+    for name in _REQUIRED[table.name]:
+        if getattr(row, name) is None:
+            raise RowDamaged(f"the store holds nothing where {table.name}.{name} belongs")
+    return row
+
+
+_REQUIRED = {
+    table.name: tuple(column.name for column in table.columns if not column.nullable)
+    for table in METADATA.sorted_tables
+}
+"""The columns of each table that always hold something."""
 
 
 def of_user(table: Table, ref: UserRef) -> ColumnElement[bool]:
@@ -93,7 +115,7 @@ def ref_of(row: Stored) -> UserRef:
 
 def user_row(row: Stored) -> UserRow:
     """A row of `users`."""
-    columns = row._asdict()
+    columns = whole(users, row)._asdict()
     ref = UserRef(columns.pop("account_id"), columns.pop("user_id"))
     return UserRow(ref=ref, **columns)
 
@@ -107,6 +129,7 @@ def user_columns(user: UserRow) -> dict[str, Any]:
 
 def key_row(row: Stored) -> KeyRow:
     """A row of `keys`."""
+    row = whole(keys, row)
     key = AccessKey(
         key_id=row.key_id,
         status=row.status,
@@ -138,6 +161,7 @@ def access_key_columns(ref: UserRef, key: AccessKey) -> dict[str, Any]:
 
 def place_row(row: Stored) -> PlaceRow:
     """A row of `places`."""
+    row = whole(places, row)
     failed = row.failed_at is not None and row.failures > 0
     return PlaceRow(
         place=Place(row.type, row.address),
@@ -168,6 +192,7 @@ def place_changes(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 def rotation(row: Stored) -> Rotation:
     """A row of `rotations`."""
+    row = whole(rotations, row)
     return Rotation(**{field.name: getattr(row, field.name) for field in fields(Rotation)})
 
 
@@ -179,6 +204,7 @@ def rotation_columns(ref: UserRef, facts: Rotation) -> dict[str, Any]:
 
 def intent(row: Stored) -> Intent:
     """A row of `journal` whose outcome is intent."""
+    row = whole(journal, row)
     return Intent(
         step=row.step,
         at=row.at,
@@ -190,12 +216,13 @@ def intent(row: Stored) -> Intent:
 
 def journal_row(row: Stored) -> JournalRow:
     """A row of `journal`."""
-    columns = row._asdict()
+    columns = whole(journal, row)._asdict()
     return JournalRow(user=columns.pop("user_name"), **columns)
 
 
 def order_row(row: Stored) -> OrderRow:
     """A row of `orders`."""
+    row = whole(orders, row)
     order = Order(
         order_id=row.order_id,
         verb=row.verb,
@@ -220,6 +247,7 @@ def order_row(row: Stored) -> OrderRow:
 
 def hold(row: Stored) -> Hold:
     """A row of `orders` whose verb is hold."""
+    row = whole(orders, row)
     return Hold(
         scope=row.scope,
         since=row.given_at,
@@ -232,6 +260,7 @@ def hold(row: Stored) -> Hold:
 
 def sweep_row(row: Stored) -> SweepRow:
     """A row of `sweeps`."""
+    row = whole(sweeps, row)
     counts = Counts(**{field.name: getattr(row, field.name) for field in fields(Counts)})
     return SweepRow(
         sweep_id=row.sweep_id,

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, exists, func, or_, select, update
 from rotator.model import UsedAt, UserRef, UseUnknown, Verb
 from rotator.store import shapes
 from rotator.store.columns import Moment, last_use_from
+from rotator.store.damage import sound
 from rotator.store.engine import inserting, moment
 from rotator.store.part import Part
 from rotator.store.schema import keys, leases, orders, rotations, users
@@ -154,8 +155,8 @@ class Sightings(Part):
         listed = frozenset(present)
 
         def note(connection: Connection) -> None:
-            rows = connection.execute(_PRESENCE, {"of_account_id": account_id}).all()
-            for row in rows:
+            rows = connection.execute(_PRESENCE, {"of_account_id": account_id})
+            for row in list(sound(rows)):
                 is_listed = row.user_id in listed
                 if is_listed == (row.missing_since is None):
                     continue

@@ -6,10 +6,11 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, true, update
 
 from rotator.model import SigningKey
 from rotator.store import shapes
+from rotator.store.damage import placing
 from rotator.store.part import Part
 from rotator.store.rows import Counts, ReplicaRow
 from rotator.store.schema import replica_keys, replicas, sweeps
@@ -90,7 +91,7 @@ class Sweeps(Part):
 
     def replicas(self, live_since: datetime) -> list[ReplicaRow]:
         """Processes that announced themselves since then."""
-        with self._database.reading() as connection:
+        with placing(self._database), self._database.reading() as connection:
             return replicas_since(connection, live_since)
 
     def sweep_begun(self, sweep_id: str, *, policy: str, account_id: str) -> None:
@@ -151,7 +152,7 @@ def _latest(policy: str, account_id: str, *, ok: bool = False) -> Select[Any]:
             sweeps.c.policy == policy,
             sweeps.c.account_id == account_id,
             sweeps.c.ended_at.is_not(None),
-            *((sweeps.c.ok.is_(True),) if ok else ()),
+            *((sweeps.c.ok.is_(true()),) if ok else ()),
         )
         .order_by(sweeps.c.begun_at.desc())
         .limit(1)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from rotator.errors import Refused, StoreDamaged, StoreTooNew
+from rotator.errors import Refused, RowDamaged, StoreDamaged, StoreTooNew
 from rotator.model import JournalOutcome, Step
 from rotator.store import files, migrations
 from rotator.store import journal as record
+from rotator.store.damage import damages
 from rotator.store.engine import connect_sqlite
 from rotator.store.part import Part
 from rotator.store.rows import JournalRow
@@ -70,7 +71,11 @@ class Upkeep(Part):
                 found += _integrity(self._database, connection)
                 migrations.version_of(self._database, connection)
                 found += _tables(connection)
+                found += [one.sentence for one in damages(connection, *METADATA.sorted_tables)]
                 found += record.broken_chains(connection)
+        except RowDamaged:
+            # Of the journal: told above, and no chain can be followed past it.
+            pass
         except (StoreDamaged, StoreTooNew) as exc:
             found.append(str(exc))
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -17,6 +18,7 @@ from sqlalchemy import event
 
 from rotator.errors import (
     Refused,
+    RowDamaged,
     StoreDamaged,
     StoreError,
     StoreMissing,
@@ -433,13 +435,23 @@ def test_a_flipped_bit_is_no_traceback(world: World, start: int) -> None:
 def test_a_row_that_makes_no_sense_is_damage(
     world: World, table: str, column: str, value: str
 ) -> None:
-    """Not "never used", not "not due": nothing is concluded from it."""
+    """Not "never used", not "not due": nothing is concluded from it, and others are told of."""
     _filled(world)
     with world.store._database.writing() as connection:
-        connection.exec_driver_sql(f"UPDATE {table} SET {column} = {value}")  # noqa: S608 - a table of ours
+        connection.exec_driver_sql(
+            f"UPDATE {table} SET {column} = {value} WHERE user_id = '{ALICE.user_id}'"  # noqa: S608 - a table of ours
+        )
 
-    with pytest.raises(StoreDamaged, match=r"the store holds|is damaged"):
-        world.store.users()
+    (sentence,) = world.store.damaged()
+    assert re.fullmatch(
+        rf"the row \S+ of {table} is damaged: in {column} the store holds .+ where .+ belongs",
+        sentence,
+    )
+    assert sentence in world.store.check()
+    assert [standing.user.ref for standing in world.store.users()] == [BOB]
+    assert world.store.know(BOB).user is not None
+    with pytest.raises(RowDamaged, match=re.escape(sentence)):
+        world.store.know(ALICE)
 
 
 # Taken away while it is open
