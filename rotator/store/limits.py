@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, bindparam, exists, func, or_, select
 
 from rotator.model import DoorName, JournalOutcome, Outcome, Step, Title
+from rotator.store.damage import sound
 from rotator.store.journal import settled
 from rotator.store.schema import journal, rotations
 from rotator.store.shapes import one_of
