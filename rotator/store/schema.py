@@ -212,7 +212,7 @@ rotations = Table(
     Column("blocked_at", Moment),
     Column("now", Flag, nullable=False),
     Column("order_id", NUMBER, ForeignKey("orders.order_id")),
-    Column("issuer", Text),
+    Column("issuer", Name),
     Column("closed_at", Moment),
     Column("outcome", Word(Outcome)),
     _of_user(),
