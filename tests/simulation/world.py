@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -23,7 +22,7 @@ from uuid import uuid4
 
 from sqlalchemy import event
 
-from rotator.errors import RotatorError, StoreUnavailable
+from rotator.errors import RotatorError
 from rotator.events import check_fields
 from rotator.formats import JsonFormat
 from rotator.model import (
@@ -45,19 +44,19 @@ from rotator.reconcile import Equipment, Sweeper, VisitResult, visit
 from rotator.store import create, open_store
 from tests.simulation.aws import FakeAccounts, FakeAws
 from tests.simulation.consumers import Consumer, Habit
-from tests.simulation.faults import Effects, Fault, Killed, Life
+from tests.simulation.faults import Effects, Killed, Life
 from tests.simulation.monitor import Broken, Monitor
 from tests.simulation.places import WatchedBackend, sink_over
+from tests.simulation.saving import MortalStore
+from tests.simulation.secrecy import no_secret_in_bytes
 from tests.simulation.stores import bytes_of, empty_store, give_back
 from tests.sinks.fakes import FakeClock, FakeOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rotator.events import Event
     from rotator.model import Credential, User
     from rotator.sinks import Sink, SinkContext
-    from rotator.store import Change, JournalRow, Known, Lease, Store, UserRow
+    from rotator.store import JournalRow, Known, Store, UserRow
 
 __all__ = ["DAY", "HOUR", "MINUTE", "READABLE", "WRITEONLY", "World", "policy", "sink_spec"]
 
@@ -103,42 +102,6 @@ def policy(**fields: Any) -> Policy:  # noqa: ANN401 - the fields of a policy
         digest="policy-1",
     )
     return replace(ordinary, **fields)
-
-
-class MortalStore:
-    """The store as one process sees it: out of reach once that process is dead."""
-
-    def __init__(self, store: Store, effects: Effects, life: Life) -> None:
-        self._store = store
-        self._effects = effects
-        self._life = life
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
-        found = getattr(self._store, name)
-
-        def call(*args: object, **named: object) -> object:
-            self._life.check()
-            return found(*args, **named)
-
-        return call
-
-    @contextmanager
-    def change(self, lease: Lease, **how: Any) -> Iterator[Change]:  # noqa: ANN401 - as the store's
-        """A transaction; where commits are effects, one that a fault may strike."""
-        self._life.check()
-        fault = self._effects.next("commit") if self._effects.commits else None
-        if fault is Fault.FROZEN:
-            self._effects.freeze()
-        with self._store.change(lease, **how) as change:
-            yield change
-            if fault is Fault.CRASH_BEFORE:
-                self._effects.kill()
-            if fault in {Fault.LOST_BEFORE, Fault.REJECTED}:
-                raise StoreUnavailable("the store is locked")
-        if fault is Fault.CRASH_AFTER:
-            self._effects.kill()
-        if fault is Fault.LOST_AFTER:
-            raise StoreUnavailable("the connection to the store broke off")
 
 
 @cache
@@ -190,7 +153,12 @@ class World:
         )
         world = cls(path, clock, effects, aws, backend, configuration, store)
         world.monitor = Monitor(
-            aws, backend, lambda: world.store, lambda: world.configuration.policies[0], TIMING
+            aws,
+            backend,
+            lambda: world.store,
+            lambda: world.configuration.policies[0],
+            TIMING,
+            terms=world.terms,
         )
         effects.after = world.monitor
         effects.freeze = world.freeze
@@ -210,7 +178,9 @@ class World:
         """A process starts: nothing in memory, the same store."""
         self.effects.life = Life(uuid4().hex)
         self.equipment = Equipment(
-            store=cast("Store", MortalStore(self.store, self.effects, self.effects.life)),
+            store=cast(
+                "Store", MortalStore(self.store, self.effects, self.effects.life, self.monitor)
+            ),
             accounts=FakeAccounts.over(self.aws),
             configuration=lambda: self.configuration,
             build_sink=self._sink,
@@ -234,6 +204,7 @@ class World:
             self.boot()
             return None
         except RotatorError as exc:
+            self.monitor.told(f"{exc!r} {exc}", "what was raised")
             self.failures.append(str(exc))
             return None
 
@@ -349,6 +320,10 @@ class World:
         """The names of what was told, decisions left out."""
         return [event.value for event, _ in self.told if event.value != "decision.made"]
 
+    def terms(self, name: str) -> Policy | None:
+        """The policy of a name, as it is configured now."""
+        return self.configuration.policy(name)
+
     def reconfigure(self, *policies: Policy, **fields: Any) -> None:  # noqa: ANN401 - any field
         """Another configuration is in force."""
         self.configuration = replace(self.configuration, policies=policies, **fields)
@@ -357,9 +332,8 @@ class World:
         """The end of the world: what it recorded is whole, and holds no secret."""
         assert self.store.check() == []
         stored, told = self.stored(), repr(self.told)
-        for secret in self.aws.secrets():
-            assert secret.encode() not in stored
-            assert secret not in told
+        no_secret_in_bytes(stored, self.aws.secrets(), "the store")
+        no_secret_in_bytes(told.encode(), self.aws.secrets(), "what was told")
         self.store.close() if self.file else give_back(self.store)
 
     def stored(self) -> bytes:
@@ -374,6 +348,7 @@ class World:
 
     def _emit(self, name: Event, /, **fields: object) -> None:
         check_fields(name, fields)
+        self.monitor.told(repr(fields), f"the event {name.value}")
         self.told.append((name, fields))
 
 
