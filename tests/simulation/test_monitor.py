@@ -37,7 +37,6 @@ from tests.simulation.world import DAY, HOUR, MINUTE, World, policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from rotator.model import Deactivate, User
 
@@ -46,9 +45,9 @@ ACTIVE, INACTIVE = KeyStatus.ACTIVE, KeyStatus.INACTIVE
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world() -> World:
     """A world that is to be broken, so that nobody asks whether it ended well."""
-    return World.made(tmp_path)
+    return World.made()
 
 
 def never(*_: object) -> None:
@@ -286,9 +285,9 @@ def test_an_order_about_another_key_is_told(world: World) -> None:
         onwards(world, user)
 
 
-def test_an_unused_key_that_no_policy_retires_is_told(tmp_path: Path) -> None:
+def test_an_unused_key_that_no_policy_retires_is_told() -> None:
     """By the terms that are configured, nothing leaves for being unused."""
-    world = World.made(tmp_path, policy(retire=frozenset({"unused"})))
+    world = World.made(None, policy(retire=frozenset({"unused"})))
     user = world.add_user()
     world.aws.add_key(user, age=9 * DAY)
     world.monitor.terms = lambda _: policy()
