@@ -50,6 +50,10 @@ SWEEPS_MAX = 10
 """Sweeps that run at the same time."""
 
 
+NO_STORE = "the store cannot be used"
+"""What probes are told; the whole sentence, with its path, is in the log."""
+
+
 @dataclass(slots=True)
 class Daemon:
     """Runs until a signal; built by the command line.
@@ -120,9 +124,9 @@ class Daemon:
         if self._sweeper is None:
             found.append("the store is not open")
         elif self._store_failing:
-            found.append("the store cannot be used")
-        elif went_back := self._sweeper.equipment.store.went_back():
-            found.append(went_back)
+            found.append(NO_STORE)
+        else:
+            found += _went_back(self._sweeper.equipment.store)
         return found
 
     @property
@@ -348,3 +352,12 @@ class Daemon:
 def _is_visiting() -> bool:
     """Whether a visit is still going on; its threads live only as long as it does."""
     return any(thread.name.startswith("visit") for thread in threading.enumerate())
+
+
+def _went_back(store: Store) -> list[str]:
+    """What a person has to answer for, if anything; a store that fails just now is one too."""
+    try:
+        went_back = store.went_back()
+    except StoreError:
+        return [NO_STORE]
+    return [went_back] if went_back else []
