@@ -91,11 +91,18 @@ class Watermark:
         marks, there = _marks_and_rows(connection, seen)
         top = max(there, default=Written(0, ""))
         lost = max((row.seq for row in seen if row not in there), default=None)
+        behind = self._held_against(marks.get(ACCEPTED, ""), top, lost)
         if STAMP in marks:
             return f"the store is a copy, {marks[STAMP]}; {_CURE}"
         if marks.get(HOME, self.home) != self.home:
             return f"the store is a copy: it was made in another database than this one; {_CURE}"
-        accepted = marks.get(ACCEPTED, "")
+        return behind
+
+    def _held_against(self, accepted: str, top: Written, lost: int | None) -> str | None:
+        """What is said of rows that were seen and are gone, until it is answered for.
+
+        Noted of a copy too: one acceptance answers for both.
+        """
         with self._lock:
             if self._behind is not None and self._behind[0] != accepted:
                 self._behind = None

@@ -332,6 +332,28 @@ def test_an_acceptance_of_last_year_does_not_answer_for_today(world: World) -> N
     assert world.store.went_back() is None
 
 
+@pytest.mark.on_a_file
+def test_one_acceptance_answers_for_a_backup_that_lacks_what_was_seen(
+    world: World, tmp_path: Path
+) -> None:
+    """It took the place of a store that went on after it: both are told, and answered at once."""
+    world.begun()
+    copy = tmp_path / "copy.db"
+    world.store.backup(copy)
+    _recorded(world)
+    world.store._database.engine.dispose()
+    for rest in world.path.parent.glob(f"{world.path.name}-*"):
+        rest.unlink()
+    copy.rename(world.path)
+
+    assert "is a copy" in (world.store.went_back() or "")
+
+    with world.opened() as other:
+        other.accept(actor="eve", reason="disk lost")
+
+    assert world.store.went_back() is None
+
+
 # Versions
 
 
