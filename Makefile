@@ -28,7 +28,7 @@ LIVES_SLICE := $(LIVES_SLICE)
 # How many sweeps make leaks goes through.
 SWEEPS ?= 10000
 
-.PHONY: help setup demo test test-fast kills leaks lint format lock clean
+.PHONY: help setup demo test test-fast kills leaks faults lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -63,6 +63,10 @@ test-fast: $(STAMP) ## Run the tests that are not marked slow
 kills: $(STAMP) ## Kill the real daemon 200 times, at every effect (8 minutes)
 	$(BIN)/python -m tests.life.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED)) \
 		--abreast $(WORKERS)
+
+# Some of it only: make faults FAULTS='--kind singles --way "a first key"'
+faults: $(STAMP) ## Live every life with one fault or two, and with two holders (see docs/safety.md)
+	$(BIN)/python -m tests.faults --workers $(WORKERS) $(FAULTS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

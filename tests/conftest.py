@@ -57,10 +57,10 @@ _SLOW = (
     "cli/test_streams.py",
     "demo/test_local_aws",
     "endurance/",
+    "faults/",
     "judgement/test_any_world.py",
     "life/test_kill9.py",
     "reconcile/test_approvals.py",
-    "reconcile/test_every_fault.py",
     "reconcile/test_handing.py",
     "reconcile/test_leaked.py",
     "review/",
@@ -74,14 +74,13 @@ _SLOW = (
 
 _LIVES = (
     "endurance/",
+    "faults/",
     "judgement/test_any_world.py",
     "judgement/test_small_worlds.py",
     "judgement/test_teeth.py",
     "life/test_kill9.py",
     "reconcile/test_ahead.py",
     "reconcile/test_each_way_ahead.py",
-    "reconcile/test_every_fault.py",
-    "reconcile/test_every_way_out.py",
     "reconcile/test_handovers",
 )
 """Where hundreds of lives or worlds are gone through: measuring them would take several times as

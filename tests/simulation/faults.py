@@ -67,6 +67,7 @@ class Effects:
         freeze: lets the world go on without the process that acts.
         tick: lets the time pass that half a request takes.
         commits: whether commits of the store count as effects too.
+        turn: called before each effect, whose turn it may be not yet.
     """
 
     life: Life
@@ -76,6 +77,7 @@ class Effects:
     freeze: Callable[[], None] = lambda: None
     tick: Callable[[], None] = lambda: None
     commits: bool = False
+    turn: Callable[[], None] = lambda: None
 
     @property
     def counts(self) -> Counter[str]:
@@ -84,6 +86,7 @@ class Effects:
 
     def next(self, name: str) -> Fault | None:
         """Count one effect, and tell which fault strikes it."""
+        self.turn()
         self.life.check()
         self.names.append(name)
         return self.plan.get(len(self.names) - 1)

@@ -23,11 +23,12 @@ from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, make_url, select
 from sqlalchemy.pool import StaticPool
 
-from rotator.store import Store, create
+from rotator.store import Store, create, shapes
 from rotator.store.engine import Address, Database, begin
+from rotator.store.schema import rotations, users
 from rotator.store.watermark import Watermark
 from tests.sinks.fakes import FakeClock
 
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["bytes_of", "counted", "empty_store", "give_back"]
+    from rotator.model import Rotation, UserRef
+    from rotator.store import UserRow
+
+__all__ = ["bytes_of", "counted", "empty_store", "give_back", "open_rotation", "row_of"]
 
 _IDLE: list[DatabaseInMemory] = []
 
@@ -112,6 +116,24 @@ def counted(store: Store) -> Iterator[Counter[str]]:
 def bytes_of(store: Store) -> bytes:
     """Everything that it holds, free pages too."""
     return _database_of(store).driver.serialize()
+
+
+_ROW = select(users).where(shapes.mine(users))
+_OPEN = select(rotations).where(shapes.mine(rotations), rotations.c.closed_at.is_(None))
+
+
+def row_of(store: Store, ref: UserRef) -> UserRow | None:
+    """Where a user stands; all else that is known of it is not read."""
+    with store._database.reading() as connection:
+        row = connection.execute(_ROW, shapes.whose(ref)).first()
+    return None if row is None else shapes.user_row(row)
+
+
+def open_rotation(store: Store, ref: UserRef) -> Rotation | None:
+    """The open rotation of a user; all else that is known of it is not read."""
+    with store._database.reading() as connection:
+        row = connection.execute(_OPEN, shapes.whose(ref)).first()
+    return None if row is None else shapes.rotation(row)
 
 
 @cache

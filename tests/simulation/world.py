@@ -49,7 +49,7 @@ from tests.simulation.monitor import Broken, Monitor
 from tests.simulation.places import WatchedBackend, sink_over
 from tests.simulation.saving import MortalStore
 from tests.simulation.secrecy import no_secret_in_bytes
-from tests.simulation.stores import bytes_of, empty_store, give_back
+from tests.simulation.stores import bytes_of, empty_store, give_back, open_rotation, row_of
 from tests.sinks.fakes import FakeClock, FakeOptions
 
 if TYPE_CHECKING:
@@ -265,11 +265,11 @@ class World:
             return True
         rests = {Reason.NOT_DUE, Reason.NO_KEY}
         is_idle = isinstance(result.last, Wait) and result.last.reason in rests
-        return is_idle and self.known(user).rotation is None
+        return is_idle and open_rotation(self.store, user.ref) is None
 
     def wait(self, user: User) -> None:
         """Until the daemon would look again: the user's next moment, or the next sweep."""
-        row = self.known(user).user
+        row = self.row(user)
         next_at = row.next_at if row and row.next_at else self.clock() + SWEEP
         if next_at <= self.clock():
             next_at = self.clock() + 4 * MINUTE
@@ -302,7 +302,7 @@ class World:
 
     def row(self, user: User) -> UserRow | None:
         """Where the user stands, as `status` shows it."""
-        return self.known(user).user
+        return row_of(self.store, user.ref)
 
     def history(self, user: User) -> list[JournalRow]:
         """The record of a user."""
