@@ -8,6 +8,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
+from rotator.errors import AnswerError, ReadError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -111,14 +113,22 @@ class Effects:
         if fault is Fault.REJECTED:
             raise rejected(f"{name}: rejected")
         self.tick()
-        answer = act()
+        try:
+            answer = act()
+        except (AnswerError, ReadError):
+            # A refusal is an answer as well: it may be the last one heard, or not be heard.
+            self._afterwards(name, fault, lost)
+            raise
         self.tick()
         self.after(name)
+        self._afterwards(name, fault, lost)
+        return answer
+
+    def _afterwards(self, name: str, fault: Fault | None, lost: Callable[[str], Exception]) -> None:
         if fault is Fault.CRASH_AFTER:
             self.kill()
         if fault is Fault.LOST_AFTER:
             raise lost(f"{name}: no answer")
-        return answer
 
     def kill(self) -> None:
         """End the process that acts.
