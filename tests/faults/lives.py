@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rotator.reconcile import VisitResult
     from tests.faults.ways import Way
 
-__all__ = ["SPANS", "STOPS", "Schedule", "held_twice", "lived"]
+__all__ = ["SPANS", "STOPS", "Schedule", "ends_well", "held_twice", "lived"]
 
 LEASE_OVER = 4 * MINUTE
 """After so long the lease has run out under which any request was begun."""
@@ -179,7 +179,7 @@ def _to_its_end(
         result = _live(world, user, way, visit)
         names = world.effects.names
         wrote_late = any(names[n : n + 1] == ["put w/bob"] for n in late)
-        _ends_well(world, user, way, result.last, wrote_late=wrote_late)
+        ends_well(world, user, way, result.last, wrote_late=wrote_late)
         world.close()
     except AssertionError as exc:
         exc.add_note(f"attempted: {[*enumerate(world.effects.names)]}")
@@ -200,7 +200,9 @@ def _live(
     raise Broken(f"P5: not at rest after {VISITS_MAX} visits: {world.row(user)}")
 
 
-def _ends_well(world: World, user: User, way: Way, last: object, *, wrote_late: bool) -> None:
+def ends_well(
+    world: World, user: User, way: Way, last: object, *, wrote_late: bool = False
+) -> None:
     """Nothing open, no order left, the right number of keys, and every place serves one of them.
 
     A write-only place that a frozen process wrote after another had written it shows that it was

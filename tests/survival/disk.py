@@ -27,7 +27,8 @@ from rotator.formats import JsonFormat
 from rotator.model import Credential, Secret, SinkSpec, User
 from rotator.sinks import SinkContext
 from rotator.sinks.file import FileSink
-from tests.reconcile.test_every_fault import TWO_PLACES, ends_well
+from tests.faults.lives import ends_well
+from tests.faults.ways import WAYS
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
@@ -105,13 +106,14 @@ def lived(disk: SmallDisk, number: int) -> tuple[int, list[str]]:
     """One life, whose commit of this number meets a full disk: how many there were; what failed."""
     folder = disk.folder / "life"
     folder.mkdir()
-    world = cast("OnDisk", OnDisk.made(folder, TWO_PLACES))
+    way = WAYS["an ordinary rotation, two places"]
+    world = cast("OnDisk", OnDisk.made(folder, way.terms))
     world.aws.new_key_delay = timedelta(seconds=1)
     world.effects.commits = True
     user = world.add_user()
     world.full_at(disk, number)
     result = world.live(user)
-    ends_well(world, user, result.last, late_put=False)
+    ends_well(world, user, way, result.last)
     world.close()
     shutil.rmtree(folder)
     return world.effects.counts["commit"], world.failures
