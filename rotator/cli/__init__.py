@@ -44,13 +44,16 @@ def _run(given: Namespace) -> int:
     from rotator.cli.build import settings_of
     from rotator.cli.commands import COMMANDS
     from rotator.cli.output import say
-    from rotator.errors import ConfigError, RotatorError
+    from rotator.errors import CommitUnknown, ConfigError, RotatorError
 
     try:
         return COMMANDS[given.command](settings_of(given), given)
     except ConfigError as exc:
         say(str(exc))
         return WRONG
+    except CommitUnknown as exc:
+        say(f"rotator: {exc}; look before you say it again: rotator status")
+        return FAILED
     except RotatorError as exc:
         say(f"rotator: {exc}")
         return WRONG if _is_wrong_call(exc) else FAILED

@@ -82,7 +82,7 @@ class Daemon:
     _turned_at: float = field(default_factory=time.monotonic)
     _asked: threading.Event = field(default_factory=threading.Event)
     _tries: Tries = field(default_factory=Tries)
-    _store_failing: bool = False
+    _outage: tuple[str, datetime] | None = None
     _signal: str = ""
 
     def run(self) -> int:
@@ -123,7 +123,7 @@ class Daemon:
             found.append("the configuration's files are wrong; the one before stays in force")
         if self._sweeper is None:
             found.append("the store is not open")
-        elif self._store_failing:
+        elif self._outage is not None:
             found.append(NO_STORE)
         else:
             found += _went_back(self._sweeper.equipment.store)
@@ -181,7 +181,6 @@ class Daemon:
 
     def _start(self, store: Store) -> None:
         self._sweeper = Sweeper(self.equip(self.watch.current, store))
-        self._store_failing = False
         self._heartbeat()
         self._scheduler.add_listener(self._on_error, EVENT_JOB_ERROR)
         look = min(LOOK, self.watch.current.timing.settle / 5).total_seconds()
@@ -228,7 +227,7 @@ class Daemon:
         while not self.stopping.wait(LOOK.total_seconds()):
             self._turned_at = time.monotonic()
             rhythm = self.watch.current.timing.lease.total_seconds() / 4
-            if self._store_failing or self._turned_at - announced_at >= rhythm:
+            if self._outage is not None or self._turned_at - announced_at >= rhythm:
                 announced_at = self._turned_at
                 self._heartbeat()
             self._reload()
@@ -241,14 +240,19 @@ class Daemon:
         except StoreError as exc:
             self._store_failed(exc)
             return
-        if self._store_failing:
-            self._store_failing = False
-            self.emit(Event.STORE_RECOVERED)
+        if self._outage is not None:
+            _, since = self._outage
+            self._outage = None
+            seconds = (self.clock() - since).total_seconds()
+            self.emit(Event.STORE_RECOVERED, since=since, seconds=seconds)
 
     def _store_failed(self, exc: StoreError) -> None:
-        if not self._store_failing:
-            self.emit(Event.STORE_FAILED, error=str(exc))
-        self._store_failing = True
+        """Tell why the store cannot be used, once for each cause, and when it is tried again."""
+        now = self.clock()
+        why, since = self._outage or ("", now)
+        self._outage = (str(exc), since)
+        if why != str(exc):
+            self.emit(Event.STORE_FAILED, error=str(exc), next_at=now + LOOK)
 
     def _reload(self) -> None:
         """Take a changed configuration whole, or keep the one in force."""

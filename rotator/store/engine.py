@@ -25,13 +25,13 @@ from sqlalchemy.pool import QueuePool
 
 from rotator.errors import (
     CommitUnknown,
-    StoreDamaged,
     StoreError,
     StoreMissing,
     StoreUnavailable,
 )
 from rotator.store.columns import MICROSECOND, Moment
 from rotator.store.outages import Outages
+from rotator.store.translation import BUSY_SECONDS, POOL_MAX, RowLocked, of_sqlite, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,32 +45,13 @@ __all__ = [
     "BUSY_SECONDS",
     "Address",
     "Database",
-    "RowLocked",
     "begin",
     "connect_sqlite",
     "inserting",
     "moment",
 ]
 
-BUSY_SECONDS = 5
-POOL_MAX = 10
 POSTGRES = "postgresql+psycopg"
-
-_LOCKED = f"is locked by another process for more than {BUSY_SECONDS} s"
-_SQLITE_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: _LOCKED,
-    sqlite3.SQLITE_LOCKED: _LOCKED,
-    sqlite3.SQLITE_FULL: "cannot be written: the disk is full",
-    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk answers with an error",
-    sqlite3.SQLITE_READONLY: "cannot be written: it, its folder or its file system is read-only",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: look at its folder, and who may write there",
-    sqlite3.SQLITE_NOMEM: "cannot be read: there is no memory left",
-    sqlite3.SQLITE_PERM: "may not be opened by this user",
-}
-
-
-class RowLocked(StoreUnavailable):
-    """Another replica kept a row to itself for longer than we wait; it is writing there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +323,7 @@ class Database:
         except (DBAPIError, PoolIsEmpty) as exc:
             raise self._noted(translate(exc, self.address)) from exc
         except sqlite3.Error as exc:
-            raise self._noted(_of_sqlite(exc, self.address)) from exc
+            raise self._noted(of_sqlite(exc, self.address)) from exc
 
     def _noted(self, error: StoreError) -> StoreError:
         """The same error; where the store is away by it, that is noted."""
@@ -357,46 +338,6 @@ def _text(stored: bytes) -> str | bytes:
         return stored.decode()
     except UnicodeDecodeError:
         return stored
-
-
-def translate(exc: DBAPIError | PoolIsEmpty, address: Address) -> StoreError:
-    """What the caller then knows, of any error that the database or its driver raised."""
-    if isinstance(exc, PoolIsEmpty):
-        return StoreUnavailable(f"{address} gives no connection: all {POOL_MAX} are in use")
-    cause = exc.orig
-    if isinstance(cause, sqlite3.Error):
-        return _of_sqlite(cause, address)
-    return _of_postgres(cause, address)
-
-
-def _of_postgres(cause: object, address: Address) -> StoreError:
-    """By the class of the SQLSTATE (PostgreSQL, appendix A); a lost connection has none."""
-    state = getattr(cause, "sqlstate", None) or ""
-    first = str(cause).strip().partition("\n")[0]
-    if state == "55P03":
-        return RowLocked(f"{address} is kept locked by another replica: {first}")
-    if state == "25006" or "read-only" in first or "hot standby" in first:
-        return StoreUnavailable(f"{address} takes no writes: it is a standby, or read-only")
-    if state == "42501":
-        return StoreUnavailable(f"{address} may not be used by its user: {first}")
-    if state.startswith(("42", "XX")):
-        return StoreDamaged(f"{address} is not in order: {first}")
-    # 22 is a value, 23 a constraint, P0 a trigger.
-    if state.startswith(("22", "23", "P0")):
-        return StoreError(f"{address} refuses the row: {first}")
-    return StoreUnavailable(f"{address} does not answer: {first}")
-
-
-def _of_sqlite(exc: BaseException, address: Address) -> StoreError:
-    code = getattr(exc, "sqlite_errorcode", None)
-    primary = None if code is None else code & 0xFF
-    if primary in _SQLITE_UNAVAILABLE:
-        return StoreUnavailable(f"{address} {_SQLITE_UNAVAILABLE[primary]}")
-    if primary == sqlite3.SQLITE_NOTADB:
-        return StoreDamaged(f"{address} is not an SQLite file; it is left as it is")
-    if primary == sqlite3.SQLITE_CONSTRAINT:
-        return StoreError(f"{address} refuses the row: {exc}")
-    return StoreDamaged(f"{address} is damaged ({exc}); bring back a backup")
 
 
 def begin(connection: Connection) -> None:

@@ -11,10 +11,11 @@ from sqlalchemy import and_, bindparam, case, select, update
 
 from rotator.errors import CommitUnknown, LeaseLost, StoreUnavailable
 from rotator.store import shapes
-from rotator.store.engine import RowLocked, inserting, moment
+from rotator.store.engine import inserting, moment
 from rotator.store.part import Part
 from rotator.store.rows import Lease
 from rotator.store.schema import leases
+from rotator.store.translation import RowLocked
 from rotator.store.twice import looks, twice
 
 if TYPE_CHECKING:

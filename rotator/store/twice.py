@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from rotator.errors import CommitUnknown, StoreUnavailable
-from rotator.store.engine import RowLocked
+from rotator.store.translation import RowLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

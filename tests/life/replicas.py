@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from rotator.model import Step
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from rotator.store import ReplicaRow, UserRow
     from tests.databases.postgres import Server
     from tests.life.house import House
 
 __all__ = ["STEPS", "Fleet", "Pace", "Replica"]
 
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 STEPS = ("key.issued", "rotation.delivered", "key.deactivated", "key.deleted")
 
 POLICIES = """\
@@ -229,6 +232,16 @@ class Fleet:
     def did(self, *names: str) -> list[dict[str, Any]]:
         """What any of them logged."""
         return [event for replica in self.replicas for event in replica.events(*names)]
+
+    def alive(self) -> list[ReplicaRow]:
+        """The processes that are on record."""
+        with open_store(self.state, clock=FakeClock()) as store:
+            return store.replicas(LONG_AGO)
+
+    def standing(self) -> dict[str, UserRow]:
+        """Where each user stands, as it is on record."""
+        with open_store(self.state, clock=FakeClock()) as store:
+            return {row.user.name: row.user for row in store.users()}
 
     def keys(self) -> dict[str, list[dict[str, Any]]]:
         """The keys of each user, as they truly are."""
