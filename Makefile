@@ -28,7 +28,10 @@ LIVES_SLICE := $(LIVES_SLICE)
 # How many sweeps make leaks goes through.
 SWEEPS ?= 10000
 
-.PHONY: help setup demo test test-fast kills leaks faults lint format lock clean
+# make replicas USERS=40
+USERS ?= 200
+
+.PHONY: help setup demo test test-fast kills leaks faults replicas lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -67,6 +70,10 @@ kills: $(STAMP) ## Kill the real daemon 200 times, at every effect (8 minutes)
 # Some of it only: make faults FAULTS='--kind singles --way "a first key"'
 faults: $(STAMP) ## Live every life with one fault or two, and with two holders (see docs/safety.md)
 	$(BIN)/python -m tests.faults --workers $(WORKERS) $(FAULTS)
+
+replicas: $(STAMP) ## Share 200 users over four replicas that die, freeze and lose the database
+	REPLICAS_USERS=$(USERS) $(BIN)/pytest -s tests/life/test_replicas.py \
+		tests/life/test_two_configurations.py tests/life/test_databases_in_trouble.py
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

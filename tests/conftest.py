@@ -78,7 +78,10 @@ _LIVES = (
     "judgement/test_any_world.py",
     "judgement/test_small_worlds.py",
     "judgement/test_teeth.py",
+    "life/test_databases_in_trouble.py",
     "life/test_kill9.py",
+    "life/test_replicas.py",
+    "life/test_two_configurations.py",
     "reconcile/test_ahead.py",
     "reconcile/test_each_way_ahead.py",
     "reconcile/test_handovers",
@@ -99,15 +102,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _take_a_slice(items)
 
 
+_IN_TURN = (
+    "life/test_databases_in_trouble.py",
+    "life/test_two_configurations.py",
+    "reconcile/test_handovers",
+)
+"""Where each time another third is gone through: the whole takes minutes."""
+
+
 def _take_a_slice(items: list[pytest.Item]) -> None:
-    """Of the table of hand-overs leave a third, another one each time, where LIVES_SLICE is set."""
+    """Of the longest tables leave a third, another one each time, where LIVES_SLICE is set."""
     number = os.environ.get("LIVES_SLICE", "")
     if not number:
         return
-    cells = [item for item in items if "reconcile/test_handovers" in item.path.as_posix()]
-    left_out = {
-        id(cell)
-        for place, cell in enumerate(cells)
-        if "[" in cell.name and place % 3 != int(number) % 3
-    }
+    left_out: set[int] = set()
+    for part in _IN_TURN:
+        cells = [item for item in items if f"tests/{part}" in item.path.as_posix()]
+        left_out |= {
+            id(cell)
+            for place, cell in enumerate(cells)
+            if ("[" in cell.name or "life/" in part) and place % 3 != int(number) % 3
+        }
     items[:] = [item for item in items if id(item) not in left_out]
