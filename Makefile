@@ -17,6 +17,9 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 # Leaves versions that are locked as they are, and adds what is new: make lock UPGRADE=
 UPGRADE ?= --upgrade
 
+# make soak LIVES=100000 SEED=7, and one world of it again: make soak SEED=7 WORLD=42
+LIVES ?= 100000
+
 # make kills KILLS=50 SEED=7
 KILLS ?= 200
 
@@ -32,6 +35,8 @@ SWEEPS ?= 10000
 USERS ?= 200
 
 .PHONY: help setup demo test test-fast kills leaks faults replicas lint format lock clean
+
+.PHONY: help setup demo test test-fast kills leaks faults lint format lock clean soak
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -74,6 +79,10 @@ faults: $(STAMP) ## Live every life with one fault or two, and with two holders 
 replicas: $(STAMP) ## Share 200 users over four replicas that die, freeze and lose the database
 	REPLICAS_USERS=$(USERS) $(BIN)/pytest -s tests/life/test_replicas.py \
 		tests/life/test_two_configurations.py tests/life/test_databases_in_trouble.py
+
+soak: $(STAMP) ## Live through 100,000 whole lives with two replicas and all that can happen (30 minutes)
+	$(BIN)/python -m tests.soak --lives $(LIVES) $(if $(SEED),--seed $(SEED)) \
+		$(if $(WORLD),--world $(WORLD)) --abreast $(WORKERS)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

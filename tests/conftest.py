@@ -66,6 +66,7 @@ _SLOW = (
     "review/",
     "sinks/test_secretsmanager.py",
     "sinks/test_ssm.py",
+    "soak/",
     "store/test_files.py",
     "store/test_lost_commits.py",
     "store/test_postgres.py",
@@ -85,6 +86,7 @@ _LIVES = (
     "reconcile/test_ahead.py",
     "reconcile/test_each_way_ahead.py",
     "reconcile/test_handovers",
+    "soak/",
 )
 """Where hundreds of lives or worlds are gone through: measuring them would take several times as
 long, and they pass through no line that others do not."""
