@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from rotator.errors import LeaseLost
 from rotator.events import Event
 from rotator.judgement.approvals import LIFE, lapses_at
 from rotator.judgement.approving import newly_open
@@ -100,6 +101,8 @@ def standing_of(case: Case, action: Action, before: UserRow | None) -> UserRow:
 def note_unreachable(equipment: Equipment, ref: UserRef, why: str) -> None:
     """Record that a user could not be looked at, since its account cannot be entered now.
 
+    One whom somebody else looks after meanwhile is left to that one.
+
     Raises:
         StoreError: it could not be saved.
     """
@@ -113,6 +116,8 @@ def note_unreachable(equipment: Equipment, ref: UserRef, why: str) -> None:
     try:
         with equipment.store.change(lease, mends=True) as change:
             change.note_user(replace(known, reason=Reason.AWS_UNAVAILABLE, message=why))
+    except LeaseLost:
+        return
     finally:
         equipment.store.release(lease)
 

@@ -289,3 +289,18 @@ def test_keys_are_never_listed_under_a_user_who_was_made_again(world: World) -> 
     world.aws.add_key(another)
     world.visit(user)
     assert [key.key_id for key in world.known(user).keys] == [OLD]
+
+
+def test_a_lease_that_runs_out_while_an_account_is_away_ends_nothing_else(world: World) -> None:
+    """Whoever took over says where the user stands; the daemon's look goes on without an error."""
+    user = world.add_user()
+    world.visit(user)
+    world.go(HOUR)
+    world.aws.unreadable = "Service Unavailable"
+    world.effects.commits = True
+    before(world, "commit", lambda: world.clock.advance(4 * MINUTE))
+    assert world.sweeper.visit_now([(user.ref, "prod", "bob")]) == []
+    row = world.row(user)
+    assert row is not None
+    assert row.message != "Service Unavailable"
+    world.aws.unreadable = ""
