@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rotator.reconcile.places import OpenPlaces
     from rotator.store import Known, ReplicaRow
 
-__all__ = ["assemble", "policy_of", "recalled", "selection_of"]
+__all__ = ["assemble", "policy_of", "recalled", "selection_of", "wrong_clock"]
 
 QUARANTINE = "AWSCompromisedKeyQuarantine"
 """How the names of the policies begin that AWS attaches to users whose keys have leaked."""
@@ -150,7 +150,7 @@ def _doubts(
     places: OpenPlaces, seen: Look, later: datetime, went_back: str | None
 ) -> tuple[Doubt, ...]:
     doubts = list(seen.doubts)
-    wrong = _wrong_clock(places.entered.skew())
+    wrong = wrong_clock(places.entered.skew())
     if wrong is not None:
         doubts.append(Doubt(Reason.CLOCK, f"{wrong}: nothing is changed until they agree", later))
     if went_back is not None:
@@ -188,7 +188,7 @@ def _signers(
     return tuple(found)
 
 
-def _wrong_clock(skew: timedelta | None) -> str | None:
+def wrong_clock(skew: timedelta | None) -> str | None:
     """What is wrong with our clock at the moment of judging; None where it agrees with AWS's.
 
     Whatever was measured before our clock was set says nothing of the clock that is judged by.

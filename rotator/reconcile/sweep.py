@@ -19,6 +19,7 @@ from rotator.judgement.wording import span
 from rotator.model import Stop, User
 from rotator.reconcile.abreast import Room, visit_in_order
 from rotator.reconcile.candidates import accounts_of, candidates, user_of
+from rotator.reconcile.cases import wrong_clock
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.standing import note_unreachable
 from rotator.reconcile.visit import VisitResult, visit
@@ -66,10 +67,12 @@ class Sweeper:
 
     Attributes:
         away: accounts that could not be entered or read at the last try: why, and since when.
+        skewed: accounts by whose answers our clock is wrong, and since when.
     """
 
     equipment: Equipment
     away: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    skewed: dict[str, datetime] = field(default_factory=dict)
     rolls: Rolls = field(init=False)
     _announced: tuple[tuple[SigningKey, ...], datetime] | None = None
     _ids: dict[str, str] = field(default_factory=dict)
@@ -241,6 +244,7 @@ class Sweeper:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
             return None, None, str(exc)
         self._tell_back(account)
+        self._tell_clock(account, entered.skew())
         return entered, roll, None
 
     def _tell_away(self, account: Account, error: ReadError) -> None:
@@ -258,6 +262,23 @@ class Sweeper:
             seconds = (self.equipment.clock() - away[1]).total_seconds()
             self.equipment.emit(
                 Event.ACCOUNT_RECOVERED, account=account.name, since=away[1], seconds=seconds
+            )
+
+    def _tell_clock(self, account: Account, skew: timedelta | None) -> None:
+        """Tell that our clock is wrong by this account's answers, and when it is right again."""
+        wrong, now = wrong_clock(skew), self.equipment.clock()
+        if wrong is not None and account.name not in self.skewed:
+            self.skewed[account.name] = now
+            ahead = None if skew is None else -skew.total_seconds()
+            self.equipment.emit(
+                Event.CLOCK_SKEWED, account=account.name, skew_seconds=ahead, message=wrong
+            )
+        if wrong is None and (since := self.skewed.pop(account.name, None)) is not None:
+            self.equipment.emit(
+                Event.CLOCK_RECOVERED,
+                account=account.name,
+                since=since,
+                seconds=(now - since).total_seconds(),
             )
 
     def _users(self, policy: Policy, roll: Roll) -> list[User]:

@@ -22,6 +22,7 @@ from rotator.model import (
     Deliver,
     Issue,
     Reactivate,
+    Reason,
     Record,
     Shut,
     Stop,
@@ -212,11 +213,17 @@ def _is_over(journey: Visit, action: Action) -> bool:
 
 
 def _remember(journey: Visit) -> None:
-    """Write down what the listing showed, where it differs from what is on record."""
+    """Write down what the listing showed, where it differs from what is on record.
+
+    Of keys nothing, where our clock is wrong: since when one is missing is a moment of it.
+    """
+    is_wrong = any(doubt.reason is Reason.CLOCK for doubt in journey.case.doubts)
     _tell_late_use(journey)
     with journey.change(extend=journey.case.timing.lease, mends=True) as change:
         if journey.known.user is None:
             change.note_user(UserRow(journey.user.ref, journey.user.account, journey.user.name))
+        if is_wrong:
+            return
         change.sight(journey.seen.keys)
         settle = journey.case.timing.settle
         for key in journey.seen.keys:

@@ -157,8 +157,11 @@ class Telling:
             "title": asked.title,
             "reason": asked.reason,
         }
+        row = self._row(asked.step, outcome, before | told)
         row = replace(
-            self._row(asked.step, outcome, before | told),
+            row,
+            # Never before what it answers, though our clock may have been set back meanwhile.
+            at=max(row.at, asked.at),
             place=asked.place,
             intent_seq=intent_seq,
             rotation_id=asked.rotation_id,

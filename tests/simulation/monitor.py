@@ -327,7 +327,9 @@ class Monitor(Watcher):
             known = [
                 row
                 for row in rows
-                if row.key_id == key_id and row.at >= at and row.outcome in KNOWN_TO_HAVE_HAPPENED
+                if row.key_id == key_id
+                and row.at >= at - self.timing.request_timeout
+                and row.outcome in KNOWN_TO_HAVE_HAPPENED
             ]
             if not known:
                 told = [(str(r.outcome), r.key_id) for r in rows]

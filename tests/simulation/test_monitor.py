@@ -25,6 +25,7 @@ from rotator.model import (
     Timing,
     Verb,
 )
+from rotator.reconcile.effects import requests
 from rotator.store import changes
 from tests.reconcile.test_races import before
 from tests.reconcile.test_scenarios import NEW, OLD, order, strike
@@ -530,6 +531,7 @@ def test_a_clock_that_is_wrong_is_told(world: World, monkeypatch: pytest.MonkeyP
     """Beyond a minute from AWS's nothing is changed."""
     user = world.add_user()
     world.aws.skew = 2 * MINUTE
+    monkeypatch.setattr(requests, "wrong_clock", never)
     monkeypatch.setattr(judging, "hard_doubt", never)
     monkeypatch.setattr(judging, "soft_doubt", never)
 

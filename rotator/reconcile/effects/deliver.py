@@ -139,7 +139,7 @@ def _answered(journey: Visit, state: PlaceState, sent: Sent, sink: Sink, key_id:
         error = Rejected(f"the answer was yes, but {state.place} reads back otherwise: {reading}")
         _failed(journey, state, sent, error, key_id=key_id, outcome=JournalOutcome.UNKNOWN)
         return False
-    now = journey.equipment.clock()
+    now = sent.answered_at(journey)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
         change.place(

@@ -67,7 +67,7 @@ def issue(journey: Visit, action: Issue) -> Progress:
         rotation.rotation_id,
         sent.seq,
         sent.at,
-        journey.equipment.clock(),
+        sent.answered_at(journey),
         created.credential,
         created.created_at,
     )

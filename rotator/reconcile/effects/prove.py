@@ -93,7 +93,7 @@ def _answered(
     user = journey.user
     if (identity.account_id, identity.user_id) != (user.account_id, user.user_id):
         return _not_proven(journey, sent, key_id, _somebody_else(identity, user))
-    now = journey.equipment.clock()
+    now = sent.answered_at(journey)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
         _facts(journey, change, key_id, proven_at=now, own_use_at=now)

@@ -12,6 +12,7 @@ from rotator.judgement import doors
 from rotator.judgement.approvals import approval_for
 from rotator.judgement.leaving import TITLES
 from rotator.model import DoorName, JournalOutcome, Reason, Step
+from rotator.reconcile.cases import wrong_clock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,6 +41,10 @@ class Sent:
     seq: int
     at: datetime
 
+    def answered_at(self, journey: Visit) -> datetime:
+        """Now; never before it was sent, though our clock may have been set back meanwhile."""
+        return max(self.at, journey.equipment.clock())
+
 
 def ends_at(journey: Visit, step: Step) -> datetime:
     """The time-out of a request, or of a whole put, that is begun now."""
@@ -66,8 +71,12 @@ def intend(  # noqa: PLR0913 - the columns of an intent
 
     Raises:
         LimitReached: the limit of its door is used up, counted in this very transaction.
-        Refused: the approval that opened its door is not in force any more.
+        Refused: the approval that opened its door is not in force any more, or our clock was set
+            since it was judged by.
     """
+    wrong = wrong_clock(journey.entered.skew())
+    if wrong is not None:
+        raise Refused(wrong)
     approval = approval_of(journey, step, reason)
     if approval is not None and not change.use_approval(approval.order_id):
         raise Refused(f"{approval.actor}'s approval of {step} was taken back")

@@ -48,7 +48,7 @@ def deactivate(journey: Visit, action: Deactivate) -> Progress:
     except AnswerError as exc:
         failed(journey, Step.DEACTIVATE, sent, exc, evidence={})
         return Progress.FAILED
-    now = journey.equipment.clock()
+    now = sent.answered_at(journey)
     promised_at = promise(journey, now)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
@@ -102,7 +102,7 @@ def reactivate(journey: Visit, action: Reactivate) -> Progress:
     except AnswerError as exc:
         failed(journey, Step.REACTIVATE, sent, exc)
         return Progress.FAILED
-    now = journey.equipment.clock()
+    now = sent.answered_at(journey)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
         change.facts(rotation.rotation_id, **NOTHING_YET)
@@ -144,7 +144,7 @@ def delete(journey: Visit, action: Delete) -> Progress:
         if not _is_gone(journey, action.key_id, exc):
             failed(journey, Step.DELETE, sent, exc)
             return Progress.FAILED
-    now = journey.equipment.clock()
+    now = sent.answered_at(journey)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
         change.gone(action.key_id, now)
