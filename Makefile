@@ -77,8 +77,9 @@ faults: $(STAMP) ## Live every life with one fault or two, and with two holders 
 	$(BIN)/python -m tests.faults --workers $(WORKERS) $(FAULTS)
 
 replicas: $(STAMP) ## Share 200 users over four replicas that die, freeze and lose the database
-	REPLICAS_USERS=$(USERS) $(BIN)/pytest -s tests/life/test_replicas.py \
-		tests/life/test_two_configurations.py tests/life/test_databases_in_trouble.py
+	REPLICAS_USERS=$(USERS) POSTGRES_LIVES=20 $(BIN)/pytest -s tests/life/test_replicas.py \
+		tests/life/test_two_configurations.py tests/life/test_databases_in_trouble.py \
+		tests/faults/test_over_postgres.py
 
 soak: $(STAMP) ## Live through 100,000 whole lives with two replicas and all that can happen (30 minutes)
 	$(BIN)/python -m tests.soak --lives $(LIVES) $(if $(SEED),--seed $(SEED)) \
