@@ -48,10 +48,10 @@ def deliver(journey: Visit, action: Deliver) -> Progress:
     if credential is None:
         return Progress.FAILED
     is_proven = rotation is not None and rotation.proven_at is not None and not fetched
-    if not is_proven and (why := prove(journey, credential)):
+    if not is_proven and (failure := prove(journey, credential)):
         hands.let_go(ref)
-        if action.order_id is not None and key_id != successor:
-            _refuse(journey, action, why)
+        if action.order_id is not None and key_id != successor and failure.is_answer:
+            _refuse(journey, action, failure.why)
         return Progress.FAILED
     if fetched and key_id == successor:
         hands.hold(ref, credential)

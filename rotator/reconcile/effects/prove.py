@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack
 
 from rotator.errors import ReadError
@@ -16,14 +17,30 @@ if TYPE_CHECKING:
     from rotator.store import Change
     from rotator.store.rows import Facts
 
-__all__ = ["prove"]
+__all__ = ["Unproven", "prove"]
 
 PAUSES = (1.0, 2.0, 3.0, 5.0)
 """Seconds between two attempts; the last one again and again. IAM tells STS of a new key within
 some 3 to 15 s, and each early question may be answered from a cache for a while."""
 
 
-def prove(journey: Visit, credential: Credential) -> str | None:
+WORTHLESS = frozenset({"InvalidClientTokenId", "SignatureDoesNotMatch"})
+"""What STS says of a key that does not exist, is not Active, or has another secret; every other
+failure says nothing of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Why a key is not proven, and whether that was an answer about the key."""
+
+    why: str
+    is_answer: bool
+
+    def __str__(self) -> str:
+        return self.why
+
+
+def prove(journey: Visit, credential: Credential) -> Unproven | None:
     """Ask STS who the key is, until it says the right thing; why it does not, or None where it did.
 
     Every failure but a wrong identity is repeated, until `request_timeout` has passed: a key that
@@ -32,21 +49,21 @@ def prove(journey: Visit, credential: Credential) -> str | None:
     """
     begun_at, is_new = journey.equipment.clock(), _is_new(journey, credential.access_key_id)
     sent = _intend(journey, credential.access_key_id)
-    why, attempts = "", 0
+    failure, attempts = Unproven("", is_answer=False), 0
     while journey.equipment.clock() < begun_at + journey.case.timing.proof:
         attempts += 1
         try:
             identity = journey.entered.prove(credential)
         except ReadError as exc:
-            why = str(exc)
+            failure = Unproven(str(exc), is_answer=exc.code in WORTHLESS)
         else:
             return _answered(journey, sent, credential.access_key_id, identity, attempts)
         if not is_new:
-            return _not_proven(journey, sent, credential.access_key_id, why)
+            return _not_proven(journey, sent, credential.access_key_id, failure)
         journey.equipment.pause(_pause(journey, attempts))
         _note_use(journey, credential.access_key_id)
-    why = f"no proof in {journey.case.timing.proof}: {why}"
-    return _not_proven(journey, sent, credential.access_key_id, why)
+    failure = replace(failure, why=f"no proof in {journey.case.timing.proof}: {failure}")
+    return _not_proven(journey, sent, credential.access_key_id, failure)
 
 
 def _is_new(journey: Visit, key_id: str) -> bool:
@@ -89,10 +106,11 @@ def _facts(journey: Visit, change: Change, key_id: str, **columns: Unpack[Facts]
 
 def _answered(
     journey: Visit, sent: Sent, key_id: str, identity: Identity, attempts: int
-) -> str | None:
+) -> Unproven | None:
     user = journey.user
     if (identity.account_id, identity.user_id) != (user.account_id, user.user_id):
-        return _not_proven(journey, sent, key_id, _somebody_else(identity, user))
+        failure = Unproven(_somebody_else(identity, user), is_answer=True)
+        return _not_proven(journey, sent, key_id, failure)
     now = sent.answered_at(journey)
     with journey.change() as change:
         change.outcome(sent.seq, JournalOutcome.DONE)
@@ -119,14 +137,14 @@ def _somebody_else(identity: Identity, user: User) -> str:
     return f"{whose}, and not of {user} ({user.user_id})"
 
 
-def _not_proven(journey: Visit, sent: Sent, key_id: str, why: str) -> str:
+def _not_proven(journey: Visit, sent: Sent, key_id: str, failure: Unproven) -> Unproven:
     with journey.change() as change:
-        change.outcome(sent.seq, JournalOutcome.REJECTED, detail=why)
+        change.outcome(sent.seq, JournalOutcome.REJECTED, detail=failure.why)
     journey.tell(
         Event.USER_FAILED,
         step=Step.PROVE.value,
         outcome=JournalOutcome.REJECTED.value,
-        error=why,
+        error=failure.why,
         successor=key_id,
     )
-    return why
+    return failure
