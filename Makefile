@@ -34,9 +34,7 @@ SWEEPS ?= 10000
 # make replicas USERS=40
 USERS ?= 200
 
-.PHONY: help setup demo test test-fast kills leaks faults replicas lint format lock clean
-
-.PHONY: help setup demo test test-fast kills leaks faults lint format lock clean soak
+.PHONY: help setup demo test test-fast kills leaks faults replicas soak lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "replay_line"]
 
-ENOUGH = 2000
+ENOUGH = 20_000
 """From so many lives on a rule that never fired, or a fault that was never met, is a failure."""
 
 

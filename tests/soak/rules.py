@@ -33,6 +33,7 @@ from tests.simulation.account import ACCOUNT_ID
 from tests.simulation.faults import Fault
 from tests.simulation.person import QUARANTINE
 from tests.simulation.world import DAY, HOUR, MINUTE
+from tests.soak.outside import accept, bring, copy_of, put_back
 
 if TYPE_CHECKING:
     from rotator.model import User
@@ -142,6 +143,16 @@ def the_store_is_away(world: Soaked, hours: int) -> None:
     world.store_away = True
     world.live_for(hours % 7 * HOUR)
     world.store_away = False
+
+
+@rule(1)
+def a_backup_comes_back(world: Soaked, hours: int) -> None:
+    """The store of some hours ago is put back; somebody accepts it two hours later."""
+    copy = copy_of(world)
+    world.live_for(hours * HOUR)
+    put_back(world, copy)
+    accept(world)
+    world.touched |= set(world.aws.users)
 
 
 # AWS
@@ -388,6 +399,16 @@ def a_rotation_is_closed(world: Soaked, who: int) -> None:
 def a_delivery_is_ordered(world: Soaked, who: int, way: int) -> None:
     """`deliver USER`, and sometimes over whatever is there."""
     _order(world, who, Verb.DELIVER, take_over=way % 2 == 1)
+
+
+@rule(4)
+def a_key_is_brought(world: Soaked, who: int, which: int) -> None:
+    """`deliver USER --from`, with any of the user's keys."""
+    user, key_id = _key(world, who, which)
+    if user is not None and key_id is not None:
+        world.touched.add(user.user_id)
+        _answers_for_what_stands_still(world, user)
+        bring(world, user, _credential(world, world.aws.keys[key_id]))
 
 
 @rule(3)

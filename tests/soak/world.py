@@ -22,6 +22,8 @@ from rotator.store.schema import journal
 from rotator.store.shapes import journal_row
 from tests.simulation.broken import Broken
 from tests.simulation.faults import Fault
+from tests.simulation.hands import Hands
+from tests.simulation.intents import Intents
 from tests.simulation.lateness import Lateness
 from tests.simulation.monitor import Monitor
 from tests.simulation.replicas import BOTH, Replicas
@@ -73,6 +75,7 @@ class Watch(Monitor):
     world: Soaked = field(kw_only=True)
     _record: dict[UserRef, list[JournalRow]] = field(default_factory=dict)
     _read_to: int = 0
+    _forgotten: int = 0
 
     def __call__(self, name: str) -> None:
         with self._kept():
@@ -90,6 +93,22 @@ class Watch(Monitor):
 
     def told(self, text: str, where: str) -> None:
         """Everything that was written or told is searched once, at the end of the world."""
+
+    def record_went_back(self) -> None:
+        """A backup took the place of the store: what it does not know is not asked of it."""
+        self._record.clear()
+        self._read_to = 0
+        self._forgotten = len(self.aws.executed)
+        self.hands = Hands(self.aws.clock)
+        self.intents = Intents(self.aws, self.backend, self.hands, lambda: self.timing, self._rows)
+
+    def all_is_recorded(self) -> None:
+        whole = self.aws.executed
+        self.aws.executed = whole[self._forgotten :]
+        try:
+            super().all_is_recorded()
+        finally:
+            self.aws.executed = whole
 
     def _one(self, step: str, key_id: str, at: datetime) -> None:
         super()._one(step, key_id, at)
@@ -141,6 +160,7 @@ class Soaked(Replicas):
     struck: Counter[str] = field(default_factory=Counter)
     disagreeing_since: datetime | None = None
     ordinary: Policy = ORDINARY
+    monitor: Watch = field(init=False)
 
     @classmethod
     def begun(cls, variant: int, seed: int = 0, *, users: int = len(NAMES)) -> Self:
