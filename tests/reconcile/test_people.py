@@ -61,6 +61,7 @@ def test_a_user_who_was_made_again_is_another_user(world: World) -> None:
     assert outcomes(world, user) == ["gone"]
     assert done == len(world.aws.executed)
     assert [(theirs.access_key_id, ACTIVE)] == world.listed(other)
+    assert theirs.access_key_id not in {key.key_id for key in world.known(user).keys}
 
 
 def test_a_renamed_user_is_the_same(tmp_path: Path) -> None:

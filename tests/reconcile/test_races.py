@@ -47,6 +47,12 @@ def renamed(world: World, user: User) -> None:
     world.aws.rename(user, "robert")
 
 
+def made_again(world: World, user: User) -> None:
+    """A person deletes the user, and makes one of the same name, who has no key."""
+    world.aws.delete_user(user)
+    world.aws.add_user(user.name, user_id="AIDAOTHER")
+
+
 def test_a_key_that_somebody_deletes_first_is_deleted(world: World) -> None:
     """NoSuchEntity counts, since a complete listing of the same user lacks the key."""
     user = world.add_user()
@@ -78,6 +84,25 @@ def test_no_such_entity_of_a_renamed_user_is_no_deletion(tmp_path: Path) -> None
     assert outcomes(world, user) == ["completed"]
     assert world.listed(user) == [(NEW, ACTIVE)]
     world.close()
+
+
+def test_no_such_entity_of_a_user_who_was_made_again_is_no_deletion(world: World) -> None:
+    """The listing that lacks the key is another user's, and tells nothing of this one's."""
+    user = world.add_user()
+    world.until(user, "key.deactivated")
+    before(world, "DeleteAccessKey", lambda: made_again(world, user))
+    world.monitor.given_up.update({OLD, NEW})
+    world.wait(user)
+    world.visit(user)
+
+    assert outcomes(world, user) == []
+    assert "key.deleted" not in world.events()
+
+    for _ in range(3):
+        world.go(10 * MINUTE)
+        world.visit(user)
+
+    assert outcomes(world, user) == ["gone"]
 
 
 @pytest.mark.parametrize("fault", [Fault.REJECTED, Fault.LOST_BEFORE, Fault.LOST_AFTER], ids=str)
@@ -241,3 +266,63 @@ def test_a_successor_that_a_person_has_just_switched_off_keeps_the_old_key(world
     world.live(user)
 
     assert world.listed(user) == [(NEW, ACTIVE)]
+
+
+def test_a_successor_that_is_switched_off_while_it_is_put_keeps_the_old_key(tmp_path: Path) -> None:
+    """What was seen before the put says nothing of now: before a key is harmed one looks again."""
+    world = World.made(tmp_path, policy(grace_period=timedelta(0), quiet_period=timedelta(0)))
+    user = world.aws.add_user("bob")
+    world.aws.add_key(user, age=20 * DAY)
+    before(world, "put m/bob", lambda: world.aws.switch(NEW, KeyStatus.INACTIVE))
+    world.monitor.given_up.add(NEW)
+
+    result = world.visit(user)
+
+    assert reason_of(result) is Reason.HEIR
+    assert (OLD, ACTIVE) in world.listed(user)
+    world.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "life"),
+    [
+        pytest.param("CreateAccessKey", 2, id="a create"),
+        pytest.param("put m/bob", 3, id="a put, which may begin its last request late"),
+        pytest.param("UpdateAccessKey", 2, id="a deactivation"),
+        pytest.param("DeleteAccessKey", 2, id="a deletion"),
+    ],
+)
+def test_nobody_takes_a_user_over_while_a_request_may_live(
+    world: World, request_: str, life: int
+) -> None:
+    """The lease lasts beyond whatever is sent, whenever in the visit that is."""
+    user = world.add_user()
+    taken: list[object] = []
+
+    def later() -> None:
+        now = world.clock.now
+        world.clock.now = now + life * world.configuration.timing.request_timeout
+        taken.append(world.store.acquire(user.ref, holder="another", length=MINUTE))
+        world.clock.now = now
+
+    before(world, request_, later)
+
+    world.live(user)
+
+    assert taken == [None]
+
+
+def test_a_use_of_a_key_by_ourselves_is_on_record_before_it_is_made(world: World) -> None:
+    """Killed right after it, we would take our own proof for somebody's first use."""
+    user = world.add_user()
+    recorded: list[bool] = []
+
+    def look() -> None:
+        rotation = world.known(user).rotation
+        recorded.append(rotation is not None and rotation.own_use_at == world.clock())
+
+    before(world, "prove", look)
+
+    world.until(user, "rotation.delivered")
+
+    assert recorded == [True]
