@@ -26,7 +26,7 @@ from tests.judgement import (
     test_unanswered_create,
 )
 from tests.judgement.small_worlds import broken, small_worlds
-from tests.judgement.worlds import OTHER, a_case, a_key, a_place, bare, old_key
+from tests.judgement.worlds import OTHER, a_case, a_key, a_place, old_key, stripped
 from tests.judgement.worlds import leaving as a_leaving
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _holds(name: str, function: Callable[..., object], values: tuple[object, ...
             return asked(function, *values[:2], test_presence.the_world()) is values[2]
         case _:
             answer = asked(function, world)
-    return not isinstance(answer, str) and bare(answer) == values[1]  # type: ignore[arg-type] # an action
+    return not isinstance(answer, str) and stripped(answer) == values[1]  # type: ignore[arg-type] # an action
 
 
 def by_a_waived_world(may_go: Callable[..., object]) -> str | None:

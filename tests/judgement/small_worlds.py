@@ -25,6 +25,7 @@ from rotator.model import (
     Name,
     Reactivate,
     Reason,
+    Scope,
     Serves,
     Step,
     Stranger,
@@ -65,9 +66,9 @@ from tests.judgement.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rotator.model import AccessKey, Action, Hold, PlaceState, Rotation
+    from rotator.model import AccessKey, Action, Hold, PlaceState, Rotation, Served
 
-__all__ = ["Small", "broken", "small_worlds"]
+__all__ = ["Small", "broken", "broken_by_going", "small_worlds", "write_only"]
 
 LONG = 40 * DAY
 """How long ago the rotation of every small world was begun, unless a create is still in doubt."""
@@ -155,17 +156,17 @@ READABLE: Mapping[str, PlaceState] = {
 }
 
 
-def _write_only(reading: WrittenAt, **facts: object) -> PlaceState:
+def write_only(reading: Served, **facts: object) -> PlaceState:
     return replace(a_place("w", reading, readable=False), **facts)  # type: ignore[arg-type] # fields of a place
 
 
 WRITE_ONLY: Mapping[str, PlaceState | None] = {
     "none": None,
-    "never written": _write_only(WrittenAt(None)),
-    "begun": _write_only(WrittenAt(None), begun_key=NEW),
-    "answered": _write_only(WrittenAt(AT), **GOT, written_at=AT),
-    "rewritten": _write_only(WrittenAt(ago(DAY)), **GOT, written_at=AT),
-    "answered the old": _write_only(WrittenAt(AT), begun_key=OLD, answered_key=OLD, written_at=AT),
+    "never written": write_only(WrittenAt(None)),
+    "begun": write_only(WrittenAt(None), begun_key=NEW),
+    "answered": write_only(WrittenAt(AT), **GOT, written_at=AT),
+    "rewritten": write_only(WrittenAt(ago(DAY)), **GOT, written_at=AT),
+    "answered the old": write_only(WrittenAt(AT), begun_key=OLD, answered_key=OLD, written_at=AT),
 }
 
 LEASE = Doubt(Reason.LEASE, "another holds the lease")
@@ -233,46 +234,63 @@ def broken(case: Case, action: Action) -> str | None:
     if _in_doubt(case) and isinstance(action, Deactivate | Delete | Issue | Close | Name):
         return "P6: harms, begins or concludes in a soft doubt"
     if isinstance(action, Issue):
-        return _broken_by_beginning(case)
+        return _broken_by_beginning(case, action)
     if isinstance(action, Name) and _read_by_any(case, action.key_id):
         return "P1: a key is given up that a place may have"
-    if isinstance(action, Reactivate) and action.key_id not in _evidence(case):
-        return "P2: revives what we did not switch off"
+    if isinstance(action, Reactivate) and not _may_revive(case, action):
+        return "P2: revives what we did not switch off, and nobody said so"
     if isinstance(action, Deactivate | Delete):
         return _broken_by_harm(case, action)
     return None
 
 
 def _in_doubt(case: Case) -> bool:
-    unsettled = any(intent.timeout_at + SETTLE > NOW for intent in case.intents)
-    return bool(case.doubts) or case.listed_at is None or unsettled
+    """Whether something that matters is not known: where P1 is waived, places matter not."""
+    unsettled = {intent.step for intent in case.intents if intent.timeout_at + SETTLE > NOW}
+    if case.rotation is not None and _waived(case.rotation):
+        unsettled -= {Step.PROVE, Step.DELIVER}
+    return bool(case.doubts) or case.listed_at is None or bool(unsettled)
 
 
-def _broken_by_beginning(case: Case) -> str | None:
-    if case.rotation is not None:
+def _broken_by_beginning(case: Case, action: Issue) -> str | None:
+    by_person = any(order.order_id == action.order_id for order in case.orders)
+    leaked = by_person and action.title is Title.COMPROMISED
+    if case.rotation is not None and not leaked:
         return "P8: begins a second rotation"
-    if case.hold is not None:
+    if case.hold is not None and not leaked:
         return "begins while held"
     return "begins without a free slot" if len(case.listed) > 1 else None
 
 
-def _evidence(case: Case) -> Mapping[str, object]:
-    return case.rotation.evidence if case.rotation else {}
+def _may_revive(case: Case, action: Reactivate) -> bool:
+    """Whether we switched it off ourselves, or a person wants this rotation's leaver back."""
+    rotation = case.open
+    if any(order.order_id == action.order_id for order in case.orders):
+        return action.key_id in {rotation.leaver, rotation.predecessor}
+    return action.key_id in rotation.evidence
 
 
 def _broken_by_harm(case: Case, action: Deactivate | Delete) -> str | None:
     key, rotation = case.key(action.key_id), case.rotation
-    if key is None or rotation is None or not _is_titled(rotation, key.key_id):
+    if key is None or rotation is None:
         return "P2: harms a key without a title on record"
     if case.hold is not None and not _leaked_since(case.hold, rotation):
         return "harms while held"
     if isinstance(key.last_use, UseUnknown) and not _by_word(rotation):
         return "P6: harms a key whose last use is not known"
-    if not _waived(rotation) and (why := _broken_for_readers(case, key, rotation)):
+    if why := broken_by_going(case, key):
         return why
     if isinstance(action, Delete):
         return _broken_by_death(key, rotation)
     return _broken_by_haste(case, key, rotation)
+
+
+def broken_by_going(case: Case, key: AccessKey) -> str | None:
+    """The promise that harming this key would break, however patient and rested it is."""
+    rotation = case.rotation
+    if rotation is None or not _is_titled(rotation, key.key_id):
+        return "P2: harms a key without a title on record"
+    return None if _waived(rotation) else _broken_for_readers(case, key, rotation)
 
 
 def _broken_for_readers(case: Case, key: AccessKey, rotation: Rotation) -> str | None:
@@ -288,9 +306,9 @@ def _is_titled(rotation: Rotation, key_id: str) -> bool:
 
 
 def _leaked_since(hold: Hold, rotation: Rotation) -> bool:
-    """Whether a person said later than the hold that the key is in the wrong hands."""
+    """Whether a person said later than a hold on this user that the key is in the wrong hands."""
     leaked_at = rotation.titled_at if rotation.title is Title.COMPROMISED else None
-    return leaked_at is not None and leaked_at > hold.since
+    return leaked_at is not None and (hold.scope is not Scope.USER or leaked_at > hold.since)
 
 
 def _waived(rotation: Rotation) -> bool:
@@ -311,6 +329,7 @@ def _owes_an_heir(rotation: Rotation) -> bool:
 def _heir_stands_in(case: Case, rotation: Rotation) -> bool:
     heir = case.key(rotation.successor)
     alive = heir is not None and heir.status is KeyStatus.ACTIVE and heir.missing_since is None
+    alive = alive and rotation.successor not in case.contradicted and case.place_problem is None
     everywhere = all(
         place.delivered_at is not None and _shows(place, rotation.successor)
         for place in case.places

@@ -33,6 +33,7 @@ from rotator.model import (
     Wait,
     WrittenAt,
 )
+from tests.judgement.said import told
 from tests.judgement.worlds import (
     DAY,
     HOUR,
@@ -89,7 +90,7 @@ def put(*places: Place, key_id: str = OLD) -> tuple[object, ...]:
 
 def summed_up(action: Action) -> tuple[object, ...]:
     """An action without its sentence."""
-    match action:
+    match told(action):
         case Deliver(places=places, key_id=key_id):
             return (Deliver, places, key_id)
         case Obey(refused=refused):

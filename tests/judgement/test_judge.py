@@ -34,6 +34,7 @@ from rotator.model import (
     Verb,
     Wait,
 )
+from tests.judgement.said import told
 from tests.judgement.worlds import (
     DAY,
     HOUR,
@@ -169,7 +170,7 @@ def test_the_first_line_that_holds_decides(
     world: Case, expected: type[Action], reason: Reason
 ) -> None:
     """Each line of the judgement is asked in its order."""
-    action = judge(world)
+    action = told(judge(world))
 
     assert (expected, reason) == (type(action), action.reason)
 

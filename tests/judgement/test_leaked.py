@@ -25,6 +25,7 @@ from rotator.model import (
     Verb,
     Wait,
 )
+from tests.judgement.said import told
 from tests.judgement.worlds import (
     DAY,
     HOUR,
@@ -128,7 +129,7 @@ def one(**facts: Any) -> Case:  # noqa: ANN401 - facts of a case
 )
 def test_what_cannot_be_done_is_told_with_what_can(world: Case, part: str) -> None:
     """Nothing is touched, and the sentence says what frees the way and what it costs."""
-    action = ordered(world)
+    action = told(ordered(world))
 
     assert action is not None
     assert action.reason is Reason.REFUSED
@@ -155,7 +156,7 @@ def test_what_cannot_be_done_is_told_with_what_can(world: Case, part: str) -> No
 )
 def test_a_user_stands_for_its_key(world: Case, expected: tuple[Reason, str]) -> None:
     """Where one key alone can be meant its id need not be said."""
-    action = ordered(world)
+    action = told(ordered(world))
 
     assert action is not None
     assert (action.reason, expected[1] in action.message) == (expected[0], True)
@@ -196,7 +197,7 @@ GONE: dict[str, Any] = {"former": frozenset({OLD}), "orders": said()}
 )
 def test_what_lives_is_told_when_the_key_is_deleted(world: Case, part: str) -> None:
     """And the sessions that outlive it, with the statement that ends them."""
-    action = ordered(world)
+    action = told(ordered(world))
 
     assert action is not None
     assert part in action.message
@@ -214,7 +215,7 @@ def test_readers_of_the_other_key_are_counted_as_a_cost() -> None:
     """A place that serves the key that would make room."""
     keys = (*one().keys, a_key(NEW, 90 * DAY, last_use=used(DAY)))
     world = replace(one(), keys=keys, places=(a_place(), a_place("b", reading=Serves(NEW))))
-    action = ordered(world)
+    action = told(ordered(world))
 
     assert action is not None
     assert "its readers at file:b stop" in action.message
@@ -269,7 +270,7 @@ def test_contained_first_while_an_orphan_leaves() -> None:
         places=(a_place(),),
         orders=said(contain_first=True),
     )
-    action = ordered(world)
+    action = told(ordered(world))
 
     assert isinstance(action, Leave)
     assert (action.key_id, action.now, action.supersedes) == (OLD, True, False)
@@ -281,7 +282,7 @@ def test_contain_first_may_be_said_again_while_the_successor_is_on_its_way() -> 
     world = grace(
         rotation=rotation, places=(a_place(),), orders=said(contain_first=True), secret_at_hand=True
     )
-    action = ordered(world)
+    action = told(ordered(world))
     off = judge(replace(world, rotation=replace(rotation, now=True, order_id=7)))
 
     assert isinstance(action, Leave)

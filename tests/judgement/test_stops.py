@@ -18,6 +18,7 @@ from rotator.model import (
     Stop,
     Unselected,
 )
+from tests.judgement.said import told
 from tests.judgement.worlds import (
     DAY,
     HOUR,
@@ -44,7 +45,7 @@ UNCLEAR, LEAKED = Reason.POLICY_UNCLEAR, Reason.QUARANTINED
 
 def reason_of(stop: Stop | None) -> Reason | None:
     """Why it stops."""
-    return stop.reason if stop else None
+    return told(stop).reason if stop else None
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ from rotator.model import (
     Verb,
     WrittenAt,
 )
+from tests.judgement.said import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -336,7 +337,12 @@ def failed(count: int = 1, age: timedelta = NOTHING, why: str = "no route") -> F
 
 
 def bare(action: Action | None) -> Action | None:
-    """The action without its sentences, which tables of decisions do not repeat."""
+    """The action without its sentences: those are on record beside the tables, see `said`."""
+    return stripped(told(action))
+
+
+def stripped(action: Action | None) -> Action | None:
+    """The action without its sentences."""
     if action is None:
         return None
     if isinstance(action, Shut):
