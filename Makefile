@@ -34,7 +34,7 @@ SWEEPS ?= 10000
 # make replicas USERS=40
 USERS ?= 200
 
-.PHONY: help setup demo test test-fast kills leaks faults replicas soak lint format lock clean
+.PHONY: help setup demo test test-fast kills leaks faults replicas soak teeth worlds lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -83,6 +83,28 @@ soak: $(STAMP) ## Live through 100,000 whole lives with two replicas and all tha
 	$(BIN)/python -m tests.soak --lives $(LIVES) $(if $(SEED),--seed $(SEED)) \
 		$(if $(WORLD),--world $(WORLD)) --abreast $(WORKERS)
 
+TEETH := $(VENV)/teeth
+TEETH_STAMP := $(TEETH)/.ready
+
+# What mutates has an environment of its own, which finds the tests' packages in the other one.
+$(TEETH_STAMP): $(STAMP) requirements/teeth.txt
+	$(PYTHON) -m venv $(TEETH)
+	$(TEETH)/bin/python -m pip -qq --disable-pip-version-check install --require-hashes \
+		-r requirements/teeth.txt
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(TEETH)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/dev.pth"
+	touch $@
+
+teeth: $(TEETH_STAMP) ## Break the product on purpose: what would lose a key has to be noticed
+	$(BIN)/pytest -q -s -n 0 tests/judgement/test_teeth.py
+	$(BIN)/python -m tests.teeth.breaking --abreast $(WORKERS)
+	$(TEETH)/bin/python -m tests.teeth.mutation --abreast $(WORKERS)
+
+# make worlds WORLDS=3/64 takes the part that make test named
+WORLDS ?= 0/1
+worlds: $(STAMP) ## Ask the judgement in each of 80 million small worlds
+	$(BIN)/python -m tests.judgement.every_world --slice $(WORLDS) --abreast $(WORKERS)
+
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -106,7 +128,8 @@ lock: ## Lock the requirements again, at their newest versions
 	$(LOCK) --group build --output-file requirements/build.txt; \
 	$(LOCK) pyproject.toml --extra postgres --extra demo --group dev \
 		--constraint requirements/rotator.txt --constraint requirements/build.txt \
-		--output-file requirements/dev.txt
+		--output-file requirements/dev.txt; \
+	$(LOCK) --group teeth --constraint requirements/dev.txt --output-file requirements/teeth.txt
 
 clean: ## Remove everything that make and the tools have made
 	rm -rf $(VENV) build dist htmlcov mutants *.egg-info
