@@ -7,7 +7,9 @@ into its messages, and those of a sink hold secrets. An error that is raised lat
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,6 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProxyConnectionError,
 )
-from botocore.parsers import ResponseParserError
 
 from rotator.errors import AccessDenied, ReadError, RotatorError
 
@@ -46,6 +47,9 @@ _NOT_SENT = (
 )
 _SECRET = frozenset({"SecretString", "Value"})
 """Parameters that hold a secret; the message of an error may quote them."""
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""How the error codes of AWS are spelt; what is not spelt so may be anything."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
@@ -90,22 +94,67 @@ def ask(client: object, method: str, *, expecting: str, **parameters: object) ->
         answer: Mapping[str, Any] = getattr(client, method)(**parameters)
     except ClientError as exc:
         return _refused(request, exc, quotes=not _SECRET.isdisjoint(parameters))
-    except (BotoCoreError, ResponseParserError) as exc:
+    except Exception as exc:  # noqa: BLE001 - what cannot be parsed raises anything, and is no answer
         kind = type(exc).__name__
         certain = isinstance(exc, _NOT_SENT)
         said = "could not be sent" if certain else "got no answer that can be read"
         return Failure(f"{request} {said} ({kind})", kind, is_certain=certain)
     if expecting not in answer:
         return Failure(f"{request} got an empty answer", "EmptyAnswer", is_certain=False)
+    if not _fits(client, request, answer):
+        return Failure(f"{request} got an answer of another shape", "OddAnswer", is_certain=False)
     return answer
+
+
+def _fits(client: object, request: str, answer: Mapping[str, Any]) -> bool:
+    """Whether each part has the type that the service's model says; botocore passes any on."""
+    meta = getattr(client, "meta", None)
+    if meta is None:
+        return True
+    shape = meta.service_model.operation_model(request).output_shape
+    return shape is None or _has_shape(shape, {k: v for k, v in answer.items() if k != _ABOUT})
+
+
+def _has_shape(shape: Any, value: object) -> bool:  # noqa: ANN401 - botocore's shapes are of several classes
+    if isinstance(value, dict):
+        if shape.type_name == "structure":
+            return all(
+                _has_shape(shape.members[k], v) for k, v in value.items() if k in shape.members
+            )
+        return shape.type_name == "map" and all(
+            isinstance(k, str) and _has_shape(shape.value, v) for k, v in value.items()
+        )
+    if isinstance(value, list):
+        return shape.type_name == "list" and all(_has_shape(shape.member, v) for v in value)
+    return isinstance(value, _TYPES.get(shape.type_name, ()))
+
+
+_ABOUT = "ResponseMetadata"
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "blob": (bytes,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "timestamp": (datetime,),
+}
 
 
 def _refused(request: str, exc: ClientError, *, quotes: bool) -> Failure:
     """An error answer; its message may quote the request, so it is left out where that matters."""
     error = exc.response.get("Error", {})
     about = exc.response.get("ResponseMetadata", {})
-    status, code = about.get("HTTPStatusCode", 0), error.get("Code", "")
+    status, code = about.get("HTTPStatusCode", 0), str(error.get("Code", ""))
+    if not _CODE.fullmatch(code):
+        code = ""
     final = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    certain = final and status != HTTPStatus.REQUEST_TIMEOUT and not about.get("RetryAttempts")
-    message = "" if quotes or not final else f": {error.get('Message', '')}"
-    return Failure(f"{request} was answered {status} {code}{message}", code, is_certain=certain)
+    # Without a code of the service's own it was somebody in between who answered.
+    named = code not in {"", "Unknown"} and not code.isdigit()
+    certain = named and final and status != HTTPStatus.REQUEST_TIMEOUT
+    certain = certain and not about.get("RetryAttempts")
+    # Where the answer is no error of the service's, botocore takes its whole body for the message.
+    message = f": {error.get('Message', '')}" if named and final and not quotes else ""
+    shown = f"{status} {code}" if named else f"{status}"
+    return Failure(f"{request} was answered {shown}{message}", code, is_certain=certain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,13 +106,16 @@ def test_a_secret_without_a_value_is_empty(world: SecretsManagerWorld) -> None:
     assert sink.fetch() == NEW
 
 
+GONE_AT = datetime(2026, 12, 1, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         pytest.param({"RotationEnabled": True}, "rotated by Secrets Manager", id="rotated"),
         pytest.param({"OwningService": "rds"}, "managed by rds", id="of a service"),
         pytest.param({"PrimaryRegion": "eu-west-1"}, "replica: .* eu-west-1", id="a replica"),
-        pytest.param({"DeletedDate": 1}, "scheduled for deletion", id="about to be deleted"),
+        pytest.param({"DeletedDate": GONE_AT}, "scheduled for deletion", id="about to be deleted"),
     ],
 )
 def test_a_secret_that_others_change_is_refused(
