@@ -75,6 +75,9 @@ SERVICE_UNAVAILABLE = 503
 MESSAGE_MAX = 400
 """How much of AWS's own message is repeated."""
 
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""How the error codes of AWS are spelt; what is not spelt so may be anything, a secret even."""
+
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA)\w{12,124}\b")
 
 _WITHHELD = frozenset({"SignatureDoesNotMatch", "IncompleteSignature", "InvalidSignatureException"})
@@ -235,7 +238,8 @@ def _answered(exc: ClientError) -> Failure:
     result = result_of(status, code)
     if result is Result.UNKNOWN:
         # The code of an answer that is none must not be taken for AWS's word, "NoSuchEntity" least.
-        return Failure(str(status), f"the answer was {status} {code}".rstrip(), status)
+        shown = code if _CODE.fullmatch(code) else ""
+        return Failure(str(status), f"the answer was {status} {shown}".rstrip(), status)
     told = "" if code in _WITHHELD or code in _CURES else _tidy(str(error.get("Message", "")))
     parts = [f"AWS answered {status} {code}", told, _CURES.get(code, "")]
     return Failure(code, ": ".join(filter(None, parts)), status)
@@ -249,7 +253,7 @@ def _tidy(message: str) -> str:
 
 def _is_code(code: str) -> bool:
     """Whether this is an error code of AWS; botocore puts the bare status where there was none."""
-    return code not in {"", "Unknown"} and not code.isdigit()
+    return code != "Unknown" and not code.isdigit() and _CODE.fullmatch(code) is not None
 
 
 def _name_of(exc: Exception) -> str:

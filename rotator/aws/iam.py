@@ -7,7 +7,6 @@ may be repeated. Where a user name is None, IAM takes the user whose key signs t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rotator.aws import listing
@@ -88,7 +87,7 @@ class Iam:
         def request() -> Created:
             if user_name is None:
                 return self._created(client.create_access_key())
-            return self._created(client.create_access_key(UserName=user_name))
+            return self._created(client.create_access_key(UserName=user_name), user_name)
 
         agent = f"rotation/{rotation_id}" if rotation_id else ""
         doing = f"create an access key for {self._whose(user_name)}"
@@ -149,7 +148,9 @@ class Iam:
         def request() -> tuple[ListedKey, ...]:
             found = paginator.paginate(UserName=user_name) if user_name else paginator.paginate()
             entries = listing.pages(found, "AccessKeyMetadata")
-            keys = map(listing.listed_key, entries)
+            keys = [listing.listed_key(listing.of_user(entry, user_name)) for entry in entries]
+            if len({key.key_id for key in keys}) != len(keys):
+                raise ReadError("the answer of AWS lists an access key twice")
             return tuple(sorted(keys, key=lambda key: (key.created_at, key.key_id)))
 
         doing = f"list the access keys of {self._whose(user_name)}"
@@ -205,7 +206,8 @@ class Iam:
 
         def request() -> User:
             answer = client.get_user(UserName=user_name) if user_name else client.get_user()
-            return listing.single_user(self._account, self._account_id, answer.get("User", {}))
+            entry = listing.of_user(answer.get("User", {}), user_name)
+            return listing.single_user(self._account, self._account_id, entry)
 
         doing = f"read {self._whose(user_name)}"
         self._may_be_read_unnamed(user_name, doing)
@@ -269,15 +271,25 @@ class Iam:
 
         return self._lister.read(request, f"read the groups of {self._whose(user.name)}")
 
-    def _created(self, answer: Mapping[str, Any]) -> Created:
-        """The key that was made; a part that is missing or empty raises, whatever it raises."""
-        key = answer["AccessKey"]
+    def _created(self, answer: Mapping[str, Any], asked: str | None = None) -> Created:
+        """The key that was made; a part that is missing, empty or cannot be raises ValueError.
+
+        An error of ours would say that nothing was sent.
+        """
+        try:
+            return self._read_created(listing.of_user(answer["AccessKey"], asked))
+        except ReadError:
+            pass
+        raise ValueError
+
+    def _read_created(self, key: Mapping[str, Any]) -> Created:
         parts = [key["AccessKeyId"], key["SecretAccessKey"], key["UserName"]]
         if not all(parts):
             raise ValueError
         key_id, secret, user_name = parts
+        listing.check_key_id(key_id)
         credential = Credential(key_id, Secret(secret), user_name, self._account_id)
-        return Created(credential, key["CreateDate"].astimezone(UTC))
+        return Created(credential, listing.moment(key["CreateDate"]))
 
     def _whose(self, user_name: str | None) -> str:
         return f"user {self._account}/{user_name or self._caller}"
@@ -299,7 +311,7 @@ def _last_use(seen: Mapping[str, Any]) -> LastUse:
     service = seen.get("ServiceName")
     region = seen.get("Region")
     if used_at := seen.get("LastUsedDate"):
-        return UsedAt(used_at.astimezone(UTC), service or "N/A", region or "N/A")
+        return UsedAt(listing.moment(used_at), service or "N/A", region or "N/A")
     if service == "N/A":
         return NeverUsed()
     return UseUnknown("the answer of AWS gives neither a date nor that the key was never used")

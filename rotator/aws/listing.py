@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,18 @@ from rotator.model import KeyStatus, ListedKey, User, mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
-__all__ = ["account_user", "listed_key", "pages", "single_user", "tags_of"]
+__all__ = [
+    "account_user",
+    "check_key_id",
+    "listed_key",
+    "moment",
+    "of_user",
+    "pages",
+    "single_user",
+    "tags_of",
+]
 
 
 def pages(answers: Iterable[Mapping[str, Any]], member: str) -> Iterator[Any]:
@@ -49,8 +60,47 @@ def listed_key(entry: Mapping[str, Any]) -> ListedKey:
     status = _required(entry, "Status", whose)
     if status not in frozenset(KeyStatus):
         raise ReadError(f"the status of {whose} is {status!r}, which this version does not know")
-    created_at = _required(entry, "CreateDate", whose)
-    return ListedKey(key_id, KeyStatus(status), created_at.astimezone(UTC))
+    check_key_id(key_id)
+    created_at = moment(_required(entry, "CreateDate", whose))
+    return ListedKey(key_id, KeyStatus(status), created_at)
+
+
+def of_user(entry: Mapping[str, Any], user_name: str | None) -> Mapping[str, Any]:
+    """The same entry, where it is the asked user's; IAM knows no two names but for their case.
+
+    Raises:
+        ReadError: it is of another user, so that nothing in it is an answer.
+    """
+    theirs = entry.get("UserName")
+    if user_name is not None and theirs is not None and theirs.lower() != user_name.lower():
+        raise ReadError("the answer of AWS is about another user than was asked for")
+    return entry
+
+
+def check_key_id(key_id: str) -> None:
+    """Refuse what is no access key id (IAM API Reference, AccessKey: 16 to 128 of them).
+
+    Raises:
+        ReadError: it is none.
+    """
+    if not _KEY_ID.fullmatch(key_id):
+        raise ReadError("the answer of AWS holds an access key id that is none")
+
+
+def moment(at: datetime) -> datetime:
+    """A date that AWS gave, in UTC; one that no key can have would overflow where it is added to.
+
+    Raises:
+        ReadError: it is out of range.
+    """
+    if not _FIRST_YEAR <= at.year < _LAST_YEAR:
+        raise ReadError("the answer of AWS holds a date that is out of range")
+    return at.astimezone(UTC)
+
+
+_KEY_ID = re.compile(r"[A-Za-z0-9_]{16,128}")
+_FIRST_YEAR, _LAST_YEAR = 1971, 9000
+"""Dates are 1970 to 9000 wherever they are kept; a zone may move one by a day."""
 
 
 def tags_of(entries: Iterable[Mapping[str, str]]) -> dict[str, str]:
