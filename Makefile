@@ -30,11 +30,13 @@ LIVES_SLICE := $(LIVES_SLICE)
 
 # How many sweeps make leaks goes through.
 SWEEPS ?= 10000
+# How long make fuzz goes on.
+MINUTES ?= 10
 
 # make replicas USERS=40
 USERS ?= 200
 
-.PHONY: help setup demo test test-fast kills leaks faults replicas soak teeth worlds lint format lock clean
+.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth worlds lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -59,6 +61,11 @@ test: lint ## Lint, then run every test and measure branch coverage
 		--cov-fail-under=$(COVERAGE_MIN)
 	@echo "LIVES_SLICE=$(LIVES_SLICE)"
 	LIVES_SLICE=$(LIVES_SLICE) $(BIN)/pytest -n $(WORKERS) -m lives
+
+# Three fuzzers share the time; the loader of configurations makes some hundreds each time.
+fuzz: $(STAMP) ## Fuzz for MINUTES=10, from SEED=1 on where one is given
+	FUZZ_SECONDS=$$(( $(MINUTES) * 20 )) $(if $(SEED),FUZZ_SEED=$(SEED)) \
+		$(BIN)/pytest -q tests/fuzz tests/config/test_fuzz.py --show-capture=no --timeout=0
 
 leaks: $(STAMP) ## Sweep 10,000 times and measure what grows: make leaks SWEEPS=100000
 	LEAK_SWEEPS=$(SWEEPS) $(BIN)/pytest -q tests/endurance --show-capture=no

@@ -58,6 +58,7 @@ _SLOW = (
     "demo/test_local_aws",
     "endurance/",
     "faults/",
+    "fuzz/",
     "judgement/test_any_world.py",
     "life/test_kill9.py",
     "reconcile/test_approvals.py",
@@ -76,6 +77,7 @@ _SLOW = (
 _LIVES = (
     "endurance/",
     "faults/",
+    "fuzz/",
     "judgement/test_any_world.py",
     "judgement/test_small_worlds.py",
     "judgement/test_teeth.py",

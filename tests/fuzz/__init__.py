@@ -1,0 +1,1 @@
+"""Whatever comes from outside, in whatever shape: a sentence, and nothing harmed."""
