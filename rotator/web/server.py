@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.server import create_server
@@ -22,6 +23,9 @@ __all__ = ["CannotListen", "Server", "serve"]
 _THREADS = 4
 _CONNECTIONS_MAX = 100
 _IDLE_SECONDS = 15
+_REQUEST_SECONDS = 10.0
+"""How long a request may take to arrive; one that drips would keep its connection for ever."""
+
 _HEADER_BYTES_MAX = 8192
 _BODY_BYTES_MAX = 1024
 _CLOSE_SECONDS = 5.0
@@ -56,6 +60,7 @@ class Server:
             expose_tracebacks=False,
             ident=None,
         )
+        self._arriving: dict[Any, tuple[object, float]] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._turn, name="http", daemon=True)
         self._thread.start()
@@ -89,6 +94,26 @@ class Server:
         while not self._ended.is_set():
             # select() cannot count beyond 1024 files, which a busy daemon may have open; poll can.
             wasyncore.loop(timeout=1, map=self._map, use_poll=True, count=1)
+            self._drop_dripping()
+
+    def _drop_dripping(self) -> None:
+        """Close connections whose request does not come to its end.
+
+        Each byte counts as activity, so that waitress would keep them: a hundred such connections
+        would leave no room for whoever asks whether this process lives.
+        """
+        now = time.monotonic()
+        arriving: dict[Any, tuple[object, float]] = {}
+        for channel in list(self._server.active_channels.values()):
+            request = channel.request
+            if request is None:
+                continue
+            known, since = self._arriving.get(channel, (None, now))
+            since = since if known is request else now
+            arriving[channel] = request, since
+            if now - since > _REQUEST_SECONDS:
+                channel.will_close = True
+        self._arriving = arriving
 
 
 def serve(app: WSGIApplication, settings: HttpSettings) -> Server:
