@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -99,3 +101,60 @@ def test_any_secret(secret: str) -> None:
         with pytest.raises(ConfigError) as caught:
             load(path, environ={"EXTERNAL_ID": secret}, tables=TABLES)
         assert secret not in str(caught.value).replace(str(path), "")
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))
+
+
+@st.composite
+def torn(draw: st.DrawFn) -> bytes:
+    """The bytes of a real example, some of them changed, doubled or left out."""
+    raw = draw(st.sampled_from(EXAMPLES)).read_bytes()
+    for _ in range(draw(st.integers(1, 4))):
+        begin = draw(st.integers(0, len(raw)))
+        end = draw(st.integers(begin, min(len(raw), begin + 30)))
+        put = draw(st.binary(max_size=4) | st.just(raw[begin:end] * 2) | st.just(b"${EXTERNAL_ID}"))
+        raw = raw[:begin] + put + raw[end:]
+    return raw
+
+
+@pytest.mark.slow
+@settings(max_examples=150)
+@given(torn())
+def test_torn_examples(content: bytes) -> None:
+    """What people really have, damaged by an editor, a merge or a disk."""
+    tell(content)
+
+
+def _of_ten(lines: str) -> bytes:
+    """Nine levels, each ten times the one before."""
+    names = "abcdefghij"
+    levels = [
+        lines.replace("NEW", new).replace("OLD", ", ".join([f"*{old}"] * 10))
+        for old, new in pairwise(names)
+    ]
+    return ("a: &a {x: 1}\n" + "".join(levels)).encode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"[" * 100_000, id="lists in lists"),
+        pytest.param(b"{a: " * 20_000, id="fields in fields"),
+        pytest.param(_of_ten("NEW: &NEW [OLD]\n"), id="a billion laughs"),
+        pytest.param(_of_ten("NEW: &NEW {<<: [OLD]}\n"), id="a billion merges"),
+        pytest.param(b"a: &a [*a]", id="a list in itself"),
+        pytest.param(b"version: " + b"9" * 100_000, id="a number without an end"),
+        pytest.param(b"- &x y\n" * 30_000, id="an anchor again and again"),
+        pytest.param(b'"' * 300_000, id="quotes"),
+        pytest.param(b": " * 50_000, id="colons"),
+        pytest.param(b"a" * (2 << 20), id="two megabytes"),
+    ],
+)
+def test_no_file_takes_long(content: bytes) -> None:
+    """A second or so on an idle machine, and no more memory than its own size a few times."""
+    begun = time.process_time()
+    tell(content)
+
+    assert time.process_time() - begun < 15
