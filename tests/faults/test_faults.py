@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)
 """Hundreds of lives in each test."""
 
-PAIRS = 25
+PAIRS = 16
 """So many pairs of each way are lived through in one run of the tests, and their first halves."""
 
-HELD = 15
+HELD = 12
 """And so many schedules."""
 
 
