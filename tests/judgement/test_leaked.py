@@ -381,3 +381,22 @@ def test_what_the_order_waits_for_is_told_instead_of_the_stop_that_it_answers() 
 
     assert judge(world).reason is Reason.BACKOFF
     assert judge(replace(world, orders=())).reason is Reason.SINK_SERVES_DEAD
+
+
+@pytest.mark.parametrize("contain_first", [False, True], ids=["not said", "said"])
+def test_a_leaked_key_is_switched_off_first_where_that_is_said(contain_first: bool) -> None:
+    """P1 is waived by that word alone, and not by "it is in the wrong hands"."""
+    order = an_order(key_id=OLD, compromised=True, contain_first=contain_first, reason="in a log")
+    world = a_case(
+        a_key(), a_key(NEW, HOUR), places=(a_place(reading=Serves(NEW)),), orders=(order,)
+    )
+
+    assert bare(ordered(world)) == Leave(
+        Reason.COMPROMISED,
+        "",
+        key_id=OLD,
+        title=Title.COMPROMISED,
+        heir=None,
+        now=contain_first,
+        order_id=order.order_id,
+    )

@@ -375,6 +375,27 @@ def test_the_sibling_is_private_whatever_the_mode(tmp_path: Path) -> None:
     assert [path.name for path in world.file.parent.iterdir()] == ["bob"]
 
 
+def test_nobody_else_can_read_the_sibling_while_it_is_written(
+    world: FileWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file may be for a group: until it is whole, what is written is for its owner alone."""
+    modes: list[int] = []
+    write = os.write
+
+    def watched(file: int, content: bytes) -> int:
+        modes.append(stat.S_IMODE(os.fstat(file).st_mode))
+        return write(file, content)
+
+    monkeypatch.setattr("rotator.sinks.folder.os.write", watched)
+    before = os.umask(0)
+    try:
+        put(world, world.sink(), Absent())
+    finally:
+        os.umask(before)
+
+    assert modes == [0o600]
+
+
 def test_one_who_writes_at_the_last_moment_is_noticed(tmp_path: Path) -> None:
     world = FileWorld(tmp_path)
     world.write(OLD)

@@ -115,9 +115,10 @@ def main() -> int:
     """Go through the mistakes that are asked for; 1 where one is not noticed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--abreast", type=int, default=2)
-    parser.add_argument("--only", default="", help="those whose sentence or file holds this")
+    parser.add_argument("only", nargs="*", help="those whose sentence or file holds one of these")
     arguments = parser.parse_args()
-    chosen = [m for m in MISTAKES if arguments.only in f"{m.what} {m.file}"]
+    only = arguments.only or [""]
+    chosen = [m for m in MISTAKES if any(part in f"{m.what} {m.file}" for part in only)]
     began = monotonic()
     with tempfile.TemporaryDirectory(prefix="rotator-teeth-") as folder:
         code, said = run(copied(Path(folder)), sorted({t for m in chosen for t in m.tests}))

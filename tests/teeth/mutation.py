@@ -183,10 +183,15 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", help="of rotator/judgement, by name; none: all")
     parser.add_argument("--abreast", type=int, default=2)
     parser.add_argument("--outcomes", type=Path, help="write who killed which into this file")
+    parser.add_argument("--again", type=Path, help="only what survived in these outcomes")
     arguments = parser.parse_args()
     began = monotonic()
     names = arguments.modules or [p.stem for p in sorted((ROOT / JUDGEMENT).glob("[!_]*.py"))]
     mutants = make_tree([JUDGEMENT / f"{name}.py" for name in names], arguments.abreast)
+    if arguments.again:
+        before = json.loads(arguments.again.read_text(encoding="utf-8"))
+        survived = {tuple(row[:3]) for row in before if row[3] is None}
+        mutants = [mutant for mutant in mutants if mutant.key in survived]
     killers = run(mutants, arguments.abreast)
     if arguments.outcomes:
         rows = [[*m.key, killer] for m, killer in killers.items()]
@@ -201,7 +206,8 @@ def main() -> int:
         f"{len(killers)} mutants of the judgement, {killed} killed ({share:.1f} %),"
         f" {len(killers) - killed} survive, {len(found)} to be explained; {minutes:.1f} min"
     )
-    return 1 if found or share < KILLED_MIN else 0
+    is_whole = not arguments.again
+    return 1 if found or (is_whole and share < KILLED_MIN) else 0
 
 
 def _table(killers: dict[Mutant, str | None]) -> str:

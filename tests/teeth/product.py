@@ -339,7 +339,7 @@ MISTAKES = (
         "store/journal.py",
         '    return hashlib.sha256(f"{previous}\\n{text}".encode()).hexdigest()',
         "    return hashlib.sha256(text.encode()).hexdigest()",
-        "tests/store/test_journal.py",
+        "tests/store/test_upkeep.py::test_a_changed_or_missing_row_is_found",
     ),
     # Orders, replicas, secrets.
     _mistake(
@@ -361,7 +361,7 @@ MISTAKES = (
         "judgement/leaked.py",
         "        now=order.contain_first,",
         "        now=True,",
-        "tests/judgement/test_leaked.py",
+        "tests/judgement/test_leaked.py::test_a_leaked_key_is_switched_off_first_where_that_is_said",
     ),
     _mistake(
         "replicas that are configured otherwise are not asked",
@@ -382,7 +382,7 @@ MISTAKES = (
         "model/iam.py",
         '        return "Secret(…)"',
         "        return self._value",
-        "tests/model",
+        "tests/model/test_secrets.py",
     ),
     _mistake(
         "a secret is told in an event",
@@ -398,6 +398,6 @@ MISTAKES = (
         "sinks/folder.py",
         "_PRIVATE_FILE = 0o600",
         "_PRIVATE_FILE = 0o644",
-        "tests/sinks/test_file.py::test_the_sibling_is_private_whatever_the_mode",
+        "tests/sinks/test_file.py::test_nobody_else_can_read_the_sibling_while_it_is_written",
     ),
 )
