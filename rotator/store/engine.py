@@ -25,6 +25,7 @@ from sqlalchemy.pool import QueuePool
 
 from rotator.errors import (
     CommitUnknown,
+    StoreDamaged,
     StoreError,
     StoreMissing,
     StoreUnavailable,
@@ -125,7 +126,7 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
             "cell_size_check=ON",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         connection.close()
         raise
     return connection
@@ -324,6 +325,11 @@ class Database:
             raise self._noted(translate(exc, self.address)) from exc
         except sqlite3.Error as exc:
             raise self._noted(of_sqlite(exc, self.address)) from exc
+        except UnicodeDecodeError as exc:
+            # The driver fails at what SQLite says of a name that is no text any more.
+            raise StoreDamaged(
+                f"{self.address} is damaged (a name in it is no text); bring back a backup"
+            ) from exc
 
     def _noted(self, error: StoreError) -> StoreError:
         """The same error; where the store is away by it, that is noted."""
