@@ -304,3 +304,20 @@ def test_a_lease_that_runs_out_while_an_account_is_away_ends_nothing_else(world:
     assert row is not None
     assert row.message != "Service Unavailable"
     world.aws.unreadable = ""
+
+
+def test_a_deletion_that_was_noticed_and_not_closed_is_on_record(world: World) -> None:
+    """P7: its answer was lost, two looks found the key gone and could not save the end."""
+    user = world.add_user()
+    world.until(user, "key.deactivated")
+    strike(world, "DeleteAccessKey", Fault.CRASH_AFTER)
+    world.effects.commits = True
+    pass_visits(world, user, 1)
+    for _ in range(2):
+        before(world, "commit", lambda: strike(world, "commit", Fault.LOST_BEFORE))
+        world.go(6 * MINUTE)
+        world.visit(user)
+    world.go(HOUR)
+    world.visit(user)
+    assert outcomes(world, user) == ["completed"]
+    world.monitor.all_is_recorded()

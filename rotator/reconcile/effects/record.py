@@ -318,9 +318,12 @@ def _seen_deleted(journey: Visit, action: Close) -> str | None:
     """
     case = journey.case
     key = case.key(case.open.leaving)
+    asked = any(intent.step is Step.DELETE for intent in case.intents)
+    if key is None and asked:
+        # An earlier look found it gone, and could not save the end.
+        return case.open.leaving
     if key is None or (key.is_listed and action.outcome is not Outcome.GONE):
         return None
-    asked = any(intent.step is Step.DELETE for intent in case.intents)
     if action.outcome is not Outcome.GONE and not asked and vanished(case, key):
         return None
     return key.key_id
