@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["BOTH", "Replica", "Replicas"]
 
 BOTH = (0, 1)
-SWEEP_EVERY = 12 * HOUR
+SWEEP_EVERY = 24 * HOUR
 LOOK_EVERY = MINUTE
 """How soon a daemon looks again where a moment has come and was not dealt with."""
 STRIDE = HOUR

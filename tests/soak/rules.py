@@ -51,7 +51,7 @@ WEIGHTS: dict[str, int] = {}
 """How often each is drawn, against the others."""
 
 BOUNDS = {
-    "who": 3,
+    "who": 5,
     "which": 3,
     "fault": 4,
     "after": 40,

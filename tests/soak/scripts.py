@@ -36,7 +36,7 @@ __all__ = [
     "smallest",
 ]
 
-STEPS = 25
+STEPS = 20
 """How many rules a world of the soak lives through."""
 
 

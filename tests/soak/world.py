@@ -41,22 +41,25 @@ if TYPE_CHECKING:
 
 __all__ = ["VARIANTS", "Soaked"]
 
-ORDINARY = policy(rotate_after=DAY, max_age=20 * DAY, unused_after=6 * DAY)
+ORDINARY = policy(
+    rotate_after=20 * HOUR, max_age=20 * DAY, unused_after=6 * DAY, grace_period=5 * HOUR
+)
+HASTY = replace(ORDINARY, grace_period=2 * HOUR)
 SHARED = sink_spec("shared", "s/{user}")
 TORN = sink_spec("torn", "t/{user}")
 RETIRED = frozenset({"unused", "inactive"})
 VARIANTS: dict[str, Policy] = {
     "one readable place": ORDINARY,
     "a readable and a write-only place": replace(ORDINARY, sinks=(READABLE, WRITEONLY)),
-    "two readable places": replace(ORDINARY, sinks=(READABLE, SHARED)),
+    "two readable places": replace(HASTY, sinks=(READABLE, SHARED)),
     "a torn, a shared and a write-only place": replace(ORDINARY, sinks=(TORN, SHARED, WRITEONLY)),
     "unused keys are retired": replace(ORDINARY, retire=RETIRED, provision=True),
-    "no first use is waited for": replace(ORDINARY, require_first_use=False),
+    "no first use is waited for": replace(HASTY, require_first_use=False),
     "places that follow a tag": replace(
         ORDINARY, sinks=(sink_spec("memory", "m/{tag[home]}"), sink_spec("writeonly", "w/{user}"))
     ),
 }
-REST = 4 * DAY
+REST = 3 * DAY
 """How long everybody has to come to rest once nothing disturbs them any more."""
 KNOWN_AFTER = 15 * MINUTE
 """By when both replicas know that they disagree, and whatever had begun before is over."""
@@ -64,7 +67,7 @@ KNOWN_AFTER = 15 * MINUTE
 CLOCKS = timedelta(seconds=80)
 """How far the clocks of two replicas are apart at most: each may be wrong by less than a minute."""
 
-NAMES = ("ann", "bob", "cy", "dee")
+NAMES = ("ann", "bob", "cy", "dee", "eli", "fay")
 IDLE = frozenset({Reason.NOT_DUE, Reason.NO_KEY})
 
 
@@ -182,14 +185,16 @@ class Soaked(Replicas):
 
     def _watch(self) -> None:
         """Hold the promises, and count the faults that are met."""
-        rested = replace(self.ordinary, recovery_period=self.ordinary.recovery_period - CLOCKS)
+        names = ("grace_period", "quiet_period", "recovery_period")
+        periods: dict[str, Any] = {name: getattr(self.ordinary, name) - CLOCKS for name in names}
+        by_any_clock = replace(self.ordinary, **periods)
         self.monitor = Watch(
             self.aws,
             self.backend,
             lambda: self.store,
-            lambda: rested,
+            lambda: by_any_clock,
             self.configuration.timing,
-            terms=lambda _: self.ordinary,
+            terms=lambda _: by_any_clock,
             world=self,
         )
         self.effects.after = self.monitor
