@@ -22,10 +22,23 @@ T = TypeVar("T")
 
 def told(said: T) -> T:
     """What was answered, once its sentence is found to be the one on record for this test."""
-    message = getattr(said, "message", said)
-    if isinstance(message, str) and message:
-        _compare(message)
+    if hasattr(said, "message"):
+        assert isinstance(said.message, str), "every action has its sentence"
+        if said.message:
+            _compare(f"{_tagged(said)}: {said.message}")
     return said
+
+
+def _tagged(said: object) -> str:
+    """What an action is, and what else it tells: until when, whose order it answers."""
+    facts = [str(getattr(said, "reason", ""))]
+    for name in ("until", "order_id", "supersedes"):
+        value = getattr(said, name, None)
+        if value:
+            facts.append(
+                f"{name} {value:%Y-%m-%d %H:%M:%S}" if name == "until" else f"{name} {value}"
+            )
+    return " ".join([type(said).__name__, *facts])
 
 
 def _compare(message: str) -> None:

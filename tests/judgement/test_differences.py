@@ -20,6 +20,7 @@ from rotator.model import (
     Unselected,
     Wait,
 )
+from tests.judgement import said
 from tests.judgement.worlds import DAY, MINUTE, NOW, OLD, USER, a_place, grace, idle
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def selected(selection: Selection, **facts: Any) -> Standpoint:  # noqa: ANN401 
 
 def told(before: Standpoint | None, after: Standpoint | None) -> list[tuple[str, ...]]:
     """Each change with what it was and what it becomes."""
-    found = differences(before, after)
+    found = list(map(said.told, differences(before, after)))
+    assert all(one.user == USER for one in found)
     return [(one.change.value, one.before or "", one.after or "") for one in found]
 
 

@@ -400,3 +400,15 @@ def test_a_leaked_key_is_switched_off_first_where_that_is_said(contain_first: bo
         now=contain_first,
         order_id=order.order_id,
     )
+
+
+@pytest.mark.parametrize("leaked_id", [7, 9], ids=["said first", "said later"])
+def test_a_key_that_is_to_go_at_once_goes_before_other_orders(leaked_id: int) -> None:
+    """A word that contains a leak waits for no other word about the user."""
+    leaked = an_order(order_id=leaked_id, key_id=OLD, compromised=True, contain_first=True)
+    world = one(places=(), orders=(an_order(order_id=8), leaked))
+
+    action = ordered(world)
+
+    assert isinstance(action, Leave)
+    assert (action.key_id, action.now, action.order_id) == (OLD, True, leaked_id)

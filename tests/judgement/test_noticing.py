@@ -14,6 +14,7 @@ from rotator.model import (
     Contested,
     Delivered,
     Departed,
+    Doubt,
     Fact,
     HandedOver,
     KeyStatus,
@@ -348,3 +349,23 @@ def test_a_user_who_is_gone_is_closed_before_anything_else() -> None:
     world = grace(user_missing_since=ago(DAY), selection=Selected(OTHER))
 
     assert bare(judge(world)) == GONE
+
+
+PROVEN = issued(20 * DAY, own_use_at=ago(20 * DAY), proven_at=ago(20 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({}, Record(Reason.SEEN, "", Delivered()), id="every place has it"),
+        pytest.param({"place_problem": "no tag team"}, None, id="one place has no name"),
+        pytest.param(
+            {"doubts": (Doubt(Reason.SINK, "no account", hard=False),)}, None, id="one is in doubt"
+        ),
+    ],
+)
+def test_a_part_of_the_places_is_never_all_of_them(
+    facts: dict[str, Any], expected: Record | None
+) -> None:
+    """Grace starts once every place that the policy names has the key, as far as all are known."""
+    assert expected == bare(noticed(grace(rotation=PROVEN, **facts)))

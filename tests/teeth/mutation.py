@@ -43,7 +43,15 @@ TESTS = (
 )
 LOCAL = "from tests.teeth.trampoline import wrapped as _mutmut_mutated\nMutantDict = dict\n"
 KILLED_MIN = 95
-"""Percent."""
+"""Percent, of what decides."""
+
+LOOK_AHEAD = frozenset({"ahead", "foreseen", "habits", "outlook", "turns"})
+"""What plays a calendar forward on paper. It decides nothing: what it foretells is held against
+whole lives by `tests/reconcile/test_each_way_ahead.py`, too slow for thousands of mutants. `make
+teeth` leaves it out; named, these modules are mutated like the others."""
+
+OPEN = "open:"
+"""How an explanation begins that is none yet: a test is still to be written."""
 
 Key = tuple[str, str, str]
 
@@ -186,7 +194,8 @@ def main() -> int:
     parser.add_argument("--again", type=Path, help="only what survived in these outcomes")
     arguments = parser.parse_args()
     began = monotonic()
-    names = arguments.modules or [p.stem for p in sorted((ROOT / JUDGEMENT).glob("[!_]*.py"))]
+    there = {path.stem for path in (ROOT / JUDGEMENT).glob("[!_]*.py")}
+    names = arguments.modules or sorted(there - LOOK_AHEAD)
     mutants = make_tree([JUDGEMENT / f"{name}.py" for name in names], arguments.abreast)
     if arguments.again:
         before = json.loads(arguments.again.read_text(encoding="utf-8"))
@@ -196,15 +205,18 @@ def main() -> int:
     if arguments.outcomes:
         rows = [[*m.key, killer] for m, killer in killers.items()]
         arguments.outcomes.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    found = complaints(mutants, killers, explained())
+    why = explained()
+    found = complaints(mutants, killers, why)
     print("\n".join(found))
     print(_table(killers))
     killed = sum(killer is not None for killer in killers.values())
     share = 100 * killed / len(killers)
     minutes = (monotonic() - began) / 60
+    still_open = sum(text.startswith(OPEN) for text in why.values())
     print(
         f"{len(killers)} mutants of the judgement, {killed} killed ({share:.1f} %),"
-        f" {len(killers) - killed} survive, {len(found)} to be explained; {minutes:.1f} min"
+        f" {len(killers) - killed} survive ({still_open} without a test yet), {len(found)} not as"
+        f" explained; {minutes:.1f} min"
     )
     is_whole = not arguments.again
     return 1 if found or (is_whole and share < KILLED_MIN) else 0
