@@ -157,6 +157,8 @@ class Running:
         if self.turns % RELOAD_EACH == 0:
             self._reload()
         self.world.aws.calls.clear()
+        # What the world itself keeps for its monitor is no leak of the daemon's.
+        self.world.aws.heard.forget()
 
     def _reload(self) -> None:
         """SIGHUP, and a look at every open rotation as after each configuration."""
@@ -204,10 +206,12 @@ def wal_bytes(path: Path) -> int:
 
 
 def slope(samples: list[int]) -> float:
-    """By how much the second half of some samples is above the first, from one to the next."""
+    """By how much the second half of some samples is above the first, from one to the next.
+
+    Of each half the least counts: what comes and goes only adds.
+    """
     half = len(samples) // 2
-    first, second = sorted(samples[:half]), sorted(samples[-half:])
-    return (second[half // 2] - first[half // 2]) / max(1, len(samples) - half)
+    return (min(samples[-half:]) - min(samples[:half])) / max(1, len(samples) - half)
 
 
 def blocks() -> int:

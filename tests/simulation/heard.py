@@ -84,6 +84,11 @@ class Heard:
         """When we were first told that a key is Inactive, of those that truly is since a moment."""
         return next((at for at in self.inactive.get(key_id, ()) if at >= truly), None)
 
+    def forget(self) -> None:
+        """Keep nothing of what was said; for whoever measures what is kept."""
+        self._said.clear()
+        self.inactive.clear()
+
     def last(self, life: str, topic: Topic, about: str) -> Said | None:
         """What a process was last told about something."""
         return self._said.get((life, topic, about))
