@@ -60,6 +60,9 @@ def go_on(damaged: Damaged) -> None:
     spared = {user.ref for user in damaged.users}
     spared -= {one.ref for one in (*found, *of_journal)}
     concerns_all = any(one.ref is None or " of orders " in one.sentence for one in found)
+    if any(one.ref is None for one in of_journal):
+        # Its user is unreadable too, and only its rotation knows whose it is.
+        spared.clear()
     for _ in range(6):
         result = world.sweeper.sweep(
             world.configuration.policies[0], world.configuration.accounts[0], trigger="schedule"
