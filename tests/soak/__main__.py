@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "replay_line"]
 
+TELL_EVERY = 30.0
+"""Seconds between two lines that say how far it is."""
+
 ENOUGH = 20_000
 """From so many lives on a rule that never fired, or a fault that was never met, is a failure."""
 
@@ -66,14 +69,15 @@ def _one(seed: int, number: int) -> int:
 
 
 def _many(seed: int, lives: int, abreast: int) -> int:
-    begun_at = time.monotonic()
+    begun_at = told_at = time.monotonic()
     total, broken = Figures(), list[tuple[int, str]]()
     _say(f"soaking {lives} lives with seed {seed}: make soak LIVES={lives} SEED={seed}")
     for number, outcome in _worlds(seed, lives, abreast, total):
         if isinstance(outcome, str):
             broken.append((number, outcome))
             _say(f"\nworld {number} broke a promise: {outcome}\n  {replay_line(seed, number)}")
-        if total.worlds % 100 == 0:
+        if time.monotonic() >= told_at + TELL_EVERY:
+            told_at = time.monotonic()
             _say(f"  {sum(total.lives.values())} lives in {time.monotonic() - begun_at:.0f} s")
     _say(table(total, seed=seed, seconds=time.monotonic() - begun_at))
     missing = kinds_never_met(total) if sum(total.lives.values()) >= ENOUGH else []

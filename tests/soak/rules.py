@@ -105,26 +105,26 @@ def days_pass(world: Soaked, days: int) -> None:
 # Faults
 
 
-@rule(30)
+@rule(70)
 def an_effect_is_struck(world: Soaked, fault: int, after: int) -> None:
     """Killed, lost or rejected, at an effect that is still to come."""
     world.strike(FAULTS[fault], after)
 
 
-@rule(15)
+@rule(50)
 def two_effects_are_struck(world: Soaked, fault: int, after: int, which: int, way: int) -> None:
     """One fault, and another a few effects later."""
     world.strike(FAULTS[fault], after)
     world.strike(FAULTS[way % len(FAULTS)], after + 1 + which)
 
 
-@rule(25)
+@rule(50)
 def somebody_stands_still(world: Soaked, after: int, way: int) -> None:
     """At an effect that is still to come, for no time or past the lease, while the other works."""
     world.stand_still(after, SPANS[way])
 
 
-@rule(15)
+@rule(30)
 def both_stand_still(world: Soaked, after: int, which: int, way: int, days: int) -> None:
     """One does, and then whoever goes on meanwhile."""
     world.stand_still(after, SPANS[way])

@@ -36,7 +36,7 @@ __all__ = [
     "smallest",
 ]
 
-STEPS = 20
+STEPS = 26
 """How many rules a world of the soak lives through."""
 
 
