@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.model import KeyStatus, Limits, Reason, Stop, Wait
+from rotator.model import Credential, KeyStatus, Limits, Reason, Secret, Stop, Wait
 from rotator.reconcile import visit
 from tests.reconcile.test_scenarios import ACTIVE, NEW, OLD, outcomes, reason_of, strike
 from tests.simulation.faults import Fault
@@ -326,3 +326,22 @@ def test_a_use_of_a_key_by_ourselves_is_on_record_before_it_is_made(world: World
     world.until(user, "rotation.delivered")
 
     assert recorded == [True]
+
+
+def test_a_secret_that_is_read_back_is_proven_before_it_is_put_anywhere(tmp_path: Path) -> None:
+    """Somebody may have changed it since it was proven: what is wrong in one place stays there."""
+    world = World.made(
+        tmp_path, policy(sinks=(sink_spec("memory", "a/{user}"), sink_spec("memory", "b/{user}")))
+    )
+    user = world.add_user()
+    strike(world, "put b/bob", Fault.REJECTED)
+    world.visit(user)
+    wrong = Credential(NEW, Secret("w" * 40), user.name, user.account_id)
+    world.backend.write("a/bob", wrong)
+    world.boot()
+    world.go(10 * MINUTE)
+
+    world.visit(user)
+
+    assert world.served()["b/bob"] == OLD
+    world.close()

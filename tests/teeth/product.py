@@ -207,14 +207,7 @@ MISTAKES = (
         "reconcile/effects/deliver.py",
         "rotation.proven_at is not None and not fetched",
         "rotation.proven_at is not None",
-        "tests/reconcile/test_handing.py::test_a_place_with_a_wrong_secret_ends_the_order",
-    ),
-    _mistake(
-        "whatever secret a place gives is taken for the successor's",
-        "reconcile/effects/deliver.py",
-        "            if credential is not None and credential.access_key_id == key_id:",
-        "            if credential is not None:",
-        "tests/reconcile/test_handing.py::test_a_place_with_a_wrong_secret_ends_the_order",
+        "tests/reconcile/test_races.py::test_a_secret_that_is_read_back_is_proven_before_it_is_put_anywhere",
     ),
     _mistake(
         "a put to a write-only place counts as delivered without its answer",
