@@ -27,9 +27,10 @@ from sqlalchemy import create_engine, event, make_url, select
 from sqlalchemy.pool import StaticPool
 
 from rotator.store import Store, create, shapes
-from rotator.store.engine import Address, Database, begin
+from rotator.store.engine import Address, Database
 from rotator.store.schema import rotations, users
 from rotator.store.watermark import Watermark
+from tests.simulation.direct import Direct
 from tests.sinks.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class DatabaseInMemory(Database):
         self.driver.execute("PRAGMA foreign_keys=ON").close()
         # The path only says that it is SQLite; nothing is ever looked for there.
         super().__init__(Address(make_url("sqlite://"), Path("in memory")), clock=_no_clock)
+        self._direct = Direct(self.engine, self.driver)
 
     def empty(self, clock: Callable[[], datetime]) -> None:
         """Forget everything, as if it had just been made."""
@@ -63,23 +65,34 @@ class DatabaseInMemory(Database):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        with self._turns, super().reading() as connection:
+        with self._transaction("BEGIN") as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        with self._turns, super().writing() as connection:
+        with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    @contextmanager
+    def _transaction(self, how: str) -> Iterator[Connection]:
+        direct = self._direct
+        with self._turns, self.translated():
+            direct.begin(how)
+            try:
+                yield cast("Connection", direct)
+            except BaseException:
+                direct.end(self.driver.rollback)
+                raise
+            direct.end(self.driver.commit)
+
     def _engine(self) -> Engine:
-        engine = create_engine(
+        # Transactions are begun and ended by `Direct`.
+        return create_engine(
             "sqlite+pysqlite://",
             creator=lambda: self.driver,
             poolclass=StaticPool,
             hide_parameters=True,
         )
-        event.listen(engine, "begin", begin)
-        return engine
 
     def _identify(self) -> tuple[int, int] | None:
         return None
