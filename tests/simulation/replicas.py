@@ -39,7 +39,8 @@ __all__ = ["BOTH", "Replica", "Replicas"]
 BOTH = (0, 1)
 SWEEP_EVERY = 24 * HOUR
 LOOK_EVERY = MINUTE
-"""How soon a daemon looks again where a moment has come and was not dealt with."""
+"""How soon a daemon looks again where a moment has come and was not dealt with; it doubles while
+nothing is done (the real one looks every two seconds, which changes nothing)."""
 STRIDE = HOUR
 """How often consumers look: more often than any quiet period."""
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -130,6 +131,7 @@ class Replicas(World):
     bugs: list[BaseException] = field(default_factory=list)
     loads: int = 0
     _swept: dict[str, datetime] = field(default_factory=dict)
+    _in_vain: int = 0
 
     # Processes
 
@@ -228,14 +230,17 @@ class Replicas(World):
             self.backend.land_late()
 
     def _next(self) -> datetime:
-        moments = [NEVER, *(one.until for one in self.replicas.values() if one.turn)]
+        wakes = [NEVER, *(one.until for one in self.replicas.values() if one.turn)]
         names = [one.name for one in self.configuration.policies]
-        moments += [self._swept.get(name, self.clock()) + SWEEP_EVERY for name in names]
+        moments = [NEVER, *(self._swept.get(n, self.clock()) + SWEEP_EVERY for n in names)]
         if (moment := self.store.next_moment()) is not None:
             moments.append(moment)
         if self.store.open_orders():
             moments.append(self.clock() + self.configuration.timing.retry_min)
-        return max(min(moments), self.clock() + LOOK_EVERY)
+        pause = LOOK_EVERY * 2 ** min(self._in_vain, 4)
+        at = max(min(moments), self.clock() + pause)
+        found: datetime = max(min(at, *wakes), self.clock())
+        return found
 
     def _wake(self) -> None:
         """Whose time has come goes on."""
@@ -255,11 +260,13 @@ class Replicas(World):
             self._ended(self._turn)
         mine = self.replicas[self.number]
         mine.overslept = False
+        asked = len(self.aws.calls)
         if not any(f is Fault.FROZEN for n, f in self.effects.plan.items() if n >= self._at):
             self._ended(self._work)
-            return
-        mine.turn = Turn(self._work)
-        self._go_on(mine)
+        else:
+            mine.turn = Turn(self._work)
+            self._go_on(mine)
+        self._in_vain = 0 if len(self.aws.calls) > asked else self._in_vain + 1
 
     @property
     def _at(self) -> int:
