@@ -83,7 +83,7 @@ class Intents:
         steps = {Step.DELIVER} if is_put else STEPS.get(name)
         if steps is None:
             return
-        about = self._key_of_put() if is_put else self._key_of_change(name)
+        about = self.backend.carried_out if is_put else self._key_of_change(name)
         sent = self._latest(steps, about, address if is_put else None)
         if sent is None:
             raise Broken(f"P7: {name} of {about} without an intent of this process")
@@ -98,9 +98,6 @@ class Intents:
             if sent.step is Step.PROVE or sent.key_id == key_id:
                 return sent
         return None
-
-    def _key_of_put(self) -> str | None:
-        return self.backend.attempts[-1][1] if self.backend.attempts else None
 
     def _key_of_change(self, name: str) -> str | None:
         """The key that the latest change was about; a create names none."""

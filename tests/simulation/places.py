@@ -42,6 +42,7 @@ class WatchedBackend(MemoryBackend):
         lies: addresses whose puts are answered with yes and do nothing.
         slow: how long a put takes at an address; past the sender's patience it lands all the same.
         attempts: each put that was begun: address and key id, in order.
+        carried_out: the key of the put that was carried out last; others may have been begun since.
         staged: what torn places were given, and consumers do not read yet.
         others: the other fields of shared places; they are somebody else's.
         between: called between the two requests of a put that needs two, or that reads first.
@@ -52,6 +53,7 @@ class WatchedBackend(MemoryBackend):
     lies: set[str] = field(default_factory=set)
     slow: dict[str, timedelta] = field(default_factory=dict)
     attempts: list[tuple[str, str]] = field(default_factory=list)
+    carried_out: str | None = None
     staged: dict[str, Credential] = field(default_factory=dict)
     others: dict[str, dict[str, str]] = field(default_factory=dict)
     between: Callable[[str], None] = lambda _: None
@@ -62,6 +64,7 @@ class WatchedBackend(MemoryBackend):
         self.attempts.append((address, credential.access_key_id))
 
         def act() -> None:
+            self.carried_out = credential.access_key_id
             if address in self.slow:
                 self._crawl(address, credential, self.slow[address])
             else:
@@ -78,6 +81,7 @@ class WatchedBackend(MemoryBackend):
         self.attempts.append((address, credential.access_key_id))
 
         def act() -> None:
+            self.carried_out = credential.access_key_id
             self.staged[address] = credential
             if address not in self.entries:
                 self._write(address, credential)
