@@ -17,6 +17,7 @@ from rotator.model import (
     Verb,
     Wait,
 )
+from tests.simulation.consumers import Habit
 from tests.simulation.faults import Fault
 from tests.simulation.world import (
     DAY,
@@ -318,6 +319,29 @@ def test_a_sink_that_says_yes_and_reads_otherwise_is_not_believed(world: World) 
 
     assert world.listed(user) == [(NEW, ACTIVE)]
     assert world.served() == {"m/bob": NEW}
+
+
+def test_a_write_only_place_that_says_yes_and_was_not_written_is_not_believed() -> None:
+    """It shows the writing time of the key before: that key stays, however seldom it is used."""
+    world = World.made(None, policy(sinks=(READABLE, WRITEONLY)))
+    user = world.add_user()
+    world.live(user)
+    world.backend.lies.add("w/bob")
+    world.habits["w/bob"] = Habit(silent_from=world.clock(), silent_for=60 * DAY)
+    world.go(10 * DAY)
+    for _ in range(30):
+        world.visit(user)
+        world.wait(user)
+
+    assert world.listed(user) == [(NEW, ACTIVE), (NEWER, ACTIVE)]
+    assert world.served() == {"m/bob": NEWER, "w/bob": NEW}
+
+    world.backend.lies.clear()
+    world.live(user)
+
+    assert world.listed(user) == [(NEWER, ACTIVE)]
+    assert set(world.served().values()) == {NEWER}
+    world.close()
 
 
 def test_a_use_one_minute_before_the_deactivation_brings_the_old_key_back(world: World) -> None:

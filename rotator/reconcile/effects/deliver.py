@@ -134,7 +134,7 @@ def _answered(journey: Visit, state: PlaceState, sent: Sent, sink: Sink, key_id:
     """
     reading = sink.current()
     journey.seen = journey.seen.with_reading(state.place, reading)
-    shows = reading == Serves(key_id) if state.readable else isinstance(reading, WrittenAt)
+    shows = reading == Serves(key_id) if state.readable else _was_written(state, reading, key_id)
     if not shows:
         error = Rejected(f"the answer was yes, but {state.place} reads back otherwise: {reading}")
         _failed(journey, state, sent, error, key_id=key_id, outcome=JournalOutcome.UNKNOWN)
@@ -150,6 +150,19 @@ def _answered(journey: Visit, state: PlaceState, sent: Sent, sink: Sink, key_id:
         )
     _tell_delivered(journey, state, key_id, seconds=(now - sent.at).total_seconds())
     return True
+
+
+def _was_written(state: PlaceState, reading: Served, key_id: str) -> bool:
+    """Whether a write-only place shows a writing that may be this key's.
+
+    The writing time that our last answer for another key had left is that key's: whatever was
+    answered now, nothing was written. One that moved before, unanswered, may be this key's own, of
+    which a place need not be written twice.
+    """
+    if not isinstance(reading, WrittenAt):
+        return False
+    is_former = state.answered_key not in {None, key_id} and reading.at == state.written_at
+    return reading.at is None or not is_former
 
 
 def _not_put(
