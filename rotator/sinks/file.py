@@ -44,6 +44,7 @@ from rotator.sinks.folder import (
     NotThere,
     Odd,
     Standing,
+    is_being_written,
     is_leftover,
     look,
     opened,
@@ -182,6 +183,9 @@ class FileSink:
         """What the file says now."""
         try:
             with self._folder(create=False) as folder:
+                if is_being_written(folder, self._name):
+                    # Asked before the file is read: it may be replaced at any moment.
+                    return Unreadable(self._in_other_hands())
                 return self._served(self._look(folder))
         except NotThere:
             return Absent()
@@ -225,6 +229,8 @@ class FileSink:
     def _replace(
         self, folder: int, credential: Credential, replacing: Served, deadline: datetime
     ) -> None:
+        if is_being_written(folder, self._name):
+            raise Rejected(self._in_other_hands())
         remove_leftovers(folder, self._name)
         before = self._look(folder)
         content = self._format.render(credential, _text(before)).encode()
@@ -281,6 +287,11 @@ class FileSink:
             raise Rejected(f"{self._path} has further hard links, which would keep the old key")
         if _ACL in _attributes(self._path):
             raise Rejected(f"{self._path} has an access control list, which would be lost")
+
+    def _in_other_hands(self) -> str:
+        return (
+            f"another process is writing {self._path}; if it stands still, let it go on or end it"
+        )
 
     def _in_time(self, deadline: datetime) -> None:
         if self._context.clock() >= deadline:

@@ -28,6 +28,7 @@ __all__ = [
     "NotThere",
     "Odd",
     "Standing",
+    "is_being_written",
     "is_leftover",
     "look",
     "opened",
@@ -236,6 +237,34 @@ def remove_leftovers(folder: int, name: str | None = None) -> int:
         if match and name in {None, match["name"]}:
             removed += _remove_leftover(folder, entry)
     return removed
+
+
+def is_being_written(folder: int, name: str) -> bool:
+    """Whether a process that lives is at work on a temporary sibling of this file.
+
+    Its lock tells, also while it stands still. Where a file system has no locks, nothing does.
+    """
+    return any(
+        _is_locked(folder, entry)
+        for entry in os.listdir(folder)
+        if entry.startswith(f".{name}.rotator-") and is_leftover(entry)
+    )
+
+
+def _is_locked(folder: int, entry: str) -> bool:
+    try:
+        file = os.open(entry, _FILE, dir_fd=folder)
+    except OSError:
+        return False  # gone, or a link or something else that only bears such a name
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        _close(file)
+    return False
 
 
 def _remove_leftover(folder: int, entry: str) -> bool:

@@ -595,6 +595,29 @@ def test_a_kill_in_the_middle_leaves_the_old_key_and_a_leftover_that_goes(
     assert list(world.file.parent.iterdir()) == [world.file]
 
 
+def test_a_file_that_a_living_process_is_writing_is_in_doubt(world: FileWorld) -> None:
+    """Whoever stands still in the middle of a put may replace the file at any moment.
+
+    So nobody concludes from what is read meanwhile, and nobody writes; a process that is killed
+    loses its lock, and is waited for no longer.
+    """
+    world.write(OLD)
+    others = leave(world.base / "ci", LEFTOVER.replace("bob", "alice"))
+    with leave(world.base / "ci").open() as mine, others.open() as anothers:
+        fcntl.flock(anothers, fcntl.LOCK_EX)
+        assert world.sink().current() == Serves(OLD.access_key_id)
+
+        fcntl.flock(mine, fcntl.LOCK_EX)
+        reading = world.sink().current()
+        with pytest.raises(Rejected, match="another process is writing"):
+            put(world, world.sink(), Serves(OLD.access_key_id))
+
+    assert isinstance(reading, Unreadable)
+    assert "another process is writing" in reading.why
+    assert world.sink().current() == Serves(OLD.access_key_id)
+    assert world.sink().fetch() == OLD
+
+
 @pytest.mark.parametrize("fmt", [EnvFormat(), AwsCredentialsFormat()], ids=["env", "profile"])
 def test_other_formats_are_read_back_too(tmp_path: Path, fmt: Format) -> None:
     """What the text has no field for is known from whose place it is."""
