@@ -73,9 +73,10 @@ leaks: $(STAMP) ## Sweep 10,000 times and measure what grows: make leaks SWEEPS=
 test-fast: $(STAMP) ## Run the tests that are not marked slow
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
 
-kills: $(STAMP) ## Kill the real daemon 200 times, at every effect (8 minutes)
+kills: $(STAMP) ## Kill the real daemon 200 times, at every effect, and freeze it (10 minutes)
 	$(BIN)/python -m tests.life.kills --kills $(KILLS) $(if $(SEED),--seed $(SEED)) \
 		--abreast $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) tests/life/test_frozen.py
 
 # Some of it only: make faults FAULTS='--kind singles --way "a first key"'
 faults: $(STAMP) ## Live every life with one fault or two, and with two holders (see docs/safety.md)

@@ -60,6 +60,7 @@ _SLOW = (
     "faults/",
     "fuzz/",
     "judgement/test_any_world.py",
+    "life/test_frozen.py",
     "life/test_kill9.py",
     "reconcile/test_approvals.py",
     "reconcile/test_handing.py",
@@ -82,6 +83,7 @@ _LIVES = (
     "judgement/test_small_worlds.py",
     "judgement/test_teeth.py",
     "life/test_databases_in_trouble.py",
+    "life/test_frozen.py",
     "life/test_kill9.py",
     "life/test_replicas.py",
     "life/test_two_configurations.py",
@@ -106,25 +108,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _take_a_slice(items)
 
 
-_IN_TURN = (
-    "life/test_databases_in_trouble.py",
-    "life/test_two_configurations.py",
-    "reconcile/test_handovers",
-)
-"""Where each time another third is gone through: the whole takes minutes."""
+_IN_TURN = {
+    "life/test_databases_in_trouble.py": 3,
+    "life/test_frozen.py": 8,
+    "life/test_two_configurations.py": 3,
+    "reconcile/test_handovers": 3,
+}
+"""Where each time another one in so many is gone through: the whole takes minutes."""
 
 
 def _take_a_slice(items: list[pytest.Item]) -> None:
-    """Of the longest tables leave a third, another one each time, where LIVES_SLICE is set."""
+    """Of the longest tables leave a part, another one each time, where LIVES_SLICE is set."""
     number = os.environ.get("LIVES_SLICE", "")
     if not number:
         return
     left_out: set[int] = set()
-    for part in _IN_TURN:
+    for part, parts in _IN_TURN.items():
         cells = [item for item in items if f"tests/{part}" in item.path.as_posix()]
         left_out |= {
             id(cell)
             for place, cell in enumerate(cells)
-            if ("[" in cell.name or "life/" in part) and place % 3 != int(number) % 3
+            if ("[" in cell.name or "life/" in part) and place % parts != int(number) % parts
         }
     items[:] = [item for item in items if id(item) not in left_out]

@@ -15,7 +15,9 @@ import select
 import signal
 import sqlite3
 import threading
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.awsrequest import AWSConnection, AWSHTTPConnection
@@ -26,9 +28,9 @@ from tests.life import tearing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["BLOWS", "Aim", "install"]
+__all__ = ["Aim", "install"]
 
-BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
 
 _INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]*)\)")
 _WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM) (\w+)")
@@ -39,14 +41,17 @@ _ACTION = re.compile(r"(?:^|&)Action=(\w+)")
 
 @dataclass(slots=True)
 class Aim:
-    """Where the process is struck: at the `nth` time that an effect gets to a moment."""
+    """Where the process is struck: the first time that an effect gets to a moment.
+
+    A blow is `kill`; `term`, after which the process goes on to its end; or `halt`: the thread
+    that is there waits until the file `gate` exists, while whoever sees that stops the process.
+    """
 
     blow: str = ""
     effect: str = ""
     moment: str = ""
-    nth: int = 1
     trace: str = os.devnull
-    _seen: int = 0
+    _is_over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -55,16 +60,21 @@ class Aim:
         trace = os.environ.get("AIM_TRACE", os.devnull)
         if "AIM" not in os.environ:
             return cls(trace=trace)
-        blow, effect, moment, nth = (part.strip() for part in os.environ["AIM"].split("|"))
-        return cls(blow, effect, moment, int(nth), trace)
+        blow, effect, moment = (part.strip() for part in os.environ["AIM"].split("|"))
+        return cls(blow, effect, moment, trace)
+
+    @property
+    def gate(self) -> str:
+        """The file whose coming lets a thread that was halted go on."""
+        return f"{self.trace}.gate"
 
     def is_on(self, effect: str, moment: str) -> bool:
         """Whether this is the point, this time."""
         if (effect, moment) != (self.effect, self.moment):
             return False
         with self._lock:
-            self._seen += 1
-            return self._seen == self.nth
+            was_over, self._is_over = self._is_over, True
+        return not was_over
 
     def reach(self, effect: str, moment: str) -> None:
         """Strike here, if this is the point."""
@@ -72,9 +82,16 @@ class Aim:
             self.strike()
 
     def strike(self) -> None:
-        """SIGKILL does not return; SIGSTOP does, whenever somebody sends SIGCONT."""
+        """SIGKILL does not return.
+
+        A SIGSTOP of our own would stop this thread a moment late, and others in a transaction.
+        """
         self.note(f"struck {self.effect} | {self.moment}")
-        os.kill(os.getpid(), BLOWS[self.blow])
+        if self.blow in SIGNALS:
+            os.kill(os.getpid(), SIGNALS[self.blow])
+            return
+        while not Path(self.gate).exists():
+            time.sleep(0.005)
 
     def note(self, line: str) -> None:
         """Add a line to the trace, whole."""

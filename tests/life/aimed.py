@@ -1,6 +1,6 @@
 """Runs the program so that it is killed, or stopped, where the environment says.
 
-    AIM='kill | commit issue intent | after | 1' python -m tests.life.aimed daemon …
+    AIM='kill | commit issue intent | after' python -m tests.life.aimed daemon …
 
 What is struck is the program as it is: this does what `python -m rotator daemon …` does.
 """

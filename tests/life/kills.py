@@ -148,7 +148,7 @@ class Life:
         self.house.kill()
 
     def _kill_at_spot(self, spot: Spot) -> None:
-        daemon = self.house.start(aim=f"kill | {spot} | 1")
+        daemon = self.house.start(aim=f"kill | {spot}")
         end = time.monotonic() + REACHED_SECONDS
         while daemon.poll() is None and time.monotonic() < end:
             time.sleep(0.02)

@@ -6,6 +6,7 @@ import base64
 import json
 from collections import defaultdict
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -100,7 +101,7 @@ def _without_record(
 ) -> Iterator[str]:
     counts: dict[tuple[str, str], int] = defaultdict(int)
     for call in calls:
-        if call["action"] not in _STEPS or not call["executed"] or call["error"]:
+        if call["action"] not in _STEPS or not call["executed"] or call["status"] != HTTPStatus.OK:
             continue
         user, action, at = call["user"], call["action"], datetime.fromisoformat(call["at"])
         counts[user, action] += 1
