@@ -91,6 +91,7 @@ _LIVES = (
     "reconcile/test_each_way_ahead.py",
     "reconcile/test_handovers",
     "soak/",
+    "survival/test_running_daemon.py",
 )
 """Where hundreds of lives or worlds are gone through: measuring them would take several times as
 long, and they pass through no line that others do not."""
@@ -113,6 +114,7 @@ _IN_TURN = {
     "life/test_frozen.py": 8,
     "life/test_two_configurations.py": 3,
     "reconcile/test_handovers": 3,
+    "survival/test_running_daemon.py": 3,
 }
 """Where each time another one in so many is gone through: the whole takes minutes."""
 

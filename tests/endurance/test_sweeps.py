@@ -157,6 +157,11 @@ def test_a_rotation_leaves_only_its_record(tmp_path: Path, said: Callable[[str],
     assert {name for name, rows in more.items() if rows} <= {"keys", "journal", "sweeps"}
     assert more["keys"] == rotations
     assert more["journal"] % rotations == 0
+    if grown(replace(before, rows={}), replace(after, rows={})):
+        # What other tests in this process left to be collected; what leaks grows again.
+        before = running.size()
+        rotate(running, rotations=4)
+        after = running.size()
     assert grown(replace(before, rows={}), replace(after, rows={})) == {}
     assert after.rows["sweeps"] <= 30 * 12 + 1
     world.close()

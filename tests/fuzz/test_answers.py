@@ -252,6 +252,8 @@ def test_planted_faults_are_found(
 ) -> None:
     """Anything taken for a code of AWS tells a secret; anything taken for a whole answer is not."""
     anything = re.compile(r".*", re.DOTALL)
+    # They are to be found each time, and one in so many examples shows them.
+    monkeypatch.setenv("FUZZ_SEED", "1")
     monkeypatch.setattr("rotator.aws.answers._CODE", anything)
     monkeypatch.setattr("rotator.sinks.asking._has_shape", lambda _shape, _value: True)
 

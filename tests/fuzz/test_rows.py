@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+SWEEPS = 6
+
 COMMANDS = [
     ["status"],
     ["--json", "status"],
@@ -63,13 +65,18 @@ def go_on(damaged: Damaged) -> None:
     if any(one.ref is None for one in of_journal):
         # Its user is unreadable too, and only its rotation knows whose it is.
         spared.clear()
-    for _ in range(6):
+    waited = 0
+    for _ in range(SWEEPS):
         result = world.sweeper.sweep(
             world.configuration.policies[0], world.configuration.accounts[0], trigger="schedule"
         )
         if not concerns_all:
             failed = {one.user.ref for one in result.visits if one.failed}
-            assert result.error is None
+            # A disk that is busy with other tests may keep a writer waiting; a transaction that was
+            # left open would do so in every sweep.
+            waited += result.error is not None and "is locked by another" in result.error
+            assert result.error is None or waited < SWEEPS, result.error
+            assert result.error is None or "is locked by another" in result.error
             assert not failed & spared, (found, of_journal)
         world.go(5 * HOUR)
     assert not [fields for _, fields in world.told if fields.get("exc_info") is not None]
