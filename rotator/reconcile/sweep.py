@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import rotator
-from rotator.errors import STORE_AWAY, LeaseLost, ReadError, RotatorError, StoreError
+from rotator.errors import STORE_AWAY, LeaseLost, ReadError, RotatorError, RowDamaged, StoreError
 from rotator.events import Event
 from rotator.judgement.selection import described
 from rotator.judgement.wording import span
@@ -134,10 +135,13 @@ class Sweeper:
         Raises:
             StoreError: the store cannot be used.
         """
-        found = {
-            ref: self.equipment.store.know(ref).user for ref in self.equipment.hands.stranded()
-        }
-        return [(ref, row.account, row.name) for ref, row in found.items() if row is not None]
+        found: list[tuple[UserRef, str, str]] = []
+        for ref in self.equipment.hands.stranded():
+            # Whose row makes no sense is told of by each sweep, and must not keep the others.
+            with suppress(RowDamaged):
+                row = self.equipment.store.know(ref).user
+                found += [(ref, row.account, row.name)] if row is not None else []
+        return found
 
     def _account_of(self, ref: UserRef, name: str) -> Account | None:
         """The configured account of a user: by the name it had, else by the id that it is.
@@ -244,7 +248,6 @@ class Sweeper:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
             return None, None, str(exc)
         self._tell_back(account)
-        self._tell_clock(account, entered.skew())
         return entered, roll, None
 
     def _tell_away(self, account: Account, error: ReadError) -> None:
@@ -264,19 +267,20 @@ class Sweeper:
                 Event.ACCOUNT_RECOVERED, account=account.name, since=away[1], seconds=seconds
             )
 
-    def _tell_clock(self, account: Account, skew: timedelta | None) -> None:
+    def _tell_clock(self, entered: Entered) -> None:
         """Tell that our clock is wrong by this account's answers, and when it is right again."""
-        wrong, now = wrong_clock(skew), self.equipment.clock()
-        if wrong is not None and account.name not in self.skewed:
-            self.skewed[account.name] = now
+        skew, now = entered.skew(), self.equipment.clock()
+        wrong = wrong_clock(skew)
+        if wrong is not None and entered.name not in self.skewed:
+            self.skewed[entered.name] = now
             ahead = None if skew is None else -skew.total_seconds()
             self.equipment.emit(
-                Event.CLOCK_SKEWED, account=account.name, skew_seconds=ahead, message=wrong
+                Event.CLOCK_SKEWED, account=entered.name, skew_seconds=ahead, message=wrong
             )
-        if wrong is None and (since := self.skewed.pop(account.name, None)) is not None:
+        if wrong is None and (since := self.skewed.pop(entered.name, None)) is not None:
             self.equipment.emit(
                 Event.CLOCK_RECOVERED,
-                account=account.name,
+                account=entered.name,
                 since=since,
                 seconds=(now - since).total_seconds(),
             )
@@ -302,7 +306,10 @@ class Sweeper:
             def begin(user: User) -> Future[VisitResult]:
                 return pool.submit(self._visit, entered, roll, user, sweep_id)
 
-            return visit_in_order(begin, users, room, THREADS)
+            visits = visit_in_order(begin, users, room, THREADS)
+        # After their answers: the one before may have come before the machine slept.
+        self._tell_clock(entered)
+        return visits
 
     def _visit(self, entered: Entered, roll: Roll, user: User, sweep_id: str | None) -> VisitResult:
         about = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.errors import CommitUnknown, StoreUnavailable
-from rotator.model import KeyStatus, Reason, Wait
+from rotator.model import Credential, KeyStatus, Reason, Secret, Wait
 from rotator.reconcile import Equipment, Sweeper
 from rotator.store.outages import Outage, Outages
 from tests.reconcile.test_scenarios import outcomes
@@ -137,6 +137,29 @@ def test_a_store_that_goes_away_after_the_key_was_made_loses_no_secret(
     assert created(world) == 1
     assert outcomes(world, user) == ["completed"]
     assert world.listed(user) == [(NEW, ACTIVE)]
+
+
+def test_a_row_that_makes_no_sense_strands_nobody_else(world: World) -> None:
+    """Its own visits tell of it; whoever else was broken off is gone on with."""
+    users = [world.add_user(name) for name in ("ann", "bob")]
+    hands = world.equipment.hands
+    for user in users:
+        world.visit(user)
+        hands.hold(user.ref, Credential(NEW, Secret("s" * 40), user.name, user.account_id))
+        hands.visited(user.ref, broken_off=True)
+    phase = world.row(users[0])
+    set_phase(world, "dancing")
+
+    assert [ref for ref, _, _ in world.sweeper.stranded()] == [users[1].ref]
+
+    assert phase is not None
+    set_phase(world, phase.phase)
+
+
+def set_phase(world: World, phase: str) -> None:
+    """Somebody writes to the row of ann by hand."""
+    with world.store._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE users SET phase = ? WHERE name = 'ann'", (phase,))
 
 
 def unproven(world: World, monkeypatch: pytest.MonkeyPatch, user: User) -> None:
