@@ -24,7 +24,8 @@ LIVES ?= 100000
 KILLS ?= 200
 
 COVERAGE_MIN := 95
-# Which third of the table of hand-overs make test goes through; make test LIVES_SLICE= takes all.
+# Which part of the longest tables, and which seeds, make test takes: another each time. With
+# make test LIVES_SLICE= the tables are gone through whole.
 LIVES_SLICE ?= $(shell date +%s)
 LIVES_SLICE := $(LIVES_SLICE)
 

@@ -24,9 +24,9 @@ def kinds() -> list[str]:
     return ["tmpfs", "rlimit"] if may and may.returncode == 0 else ["rlimit"]
 
 
-def lived(folder: Path, kind: str) -> dict[str, Any]:
-    """What a run of lives on a small disk prints."""
-    program = [sys.executable, "-m", "tests.survival.disk", str(folder), kind, str(STEP)]
+def told_by(folder: Path, kind: str, step: int) -> dict[str, Any]:
+    """What a run on a small disk prints."""
+    program = [sys.executable, "-m", "tests.survival.disk", str(folder), kind, str(step)]
     done = subprocess.run(
         [*(UNSHARE if kind == "tmpfs" else []), *program],
         cwd=ROOT,
@@ -44,7 +44,7 @@ def lived(folder: Path, kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", kinds())
 def test_a_disk_that_is_full_at_any_commit_is_survived(kind: str, tmp_path: Path) -> None:
     """Each such visit fails with a sentence; when there is room again the life ends as ever."""
-    told = lived(tmp_path, kind)
+    told = told_by(tmp_path, kind, STEP)
 
     print(told)  # noqa: T201 - what the run came to
     assert told["commits"] >= 15
@@ -62,7 +62,7 @@ def test_a_disk_that_is_full_at_any_commit_is_survived(kind: str, tmp_path: Path
 @pytest.mark.parametrize("kind", kinds())
 def test_a_place_on_a_full_disk_is_left_as_it_was(kind: str, tmp_path: Path) -> None:
     """Rejected for certain: consumers read what they read before, and no sibling stays behind."""
-    put = lived(tmp_path, kind)["put"]
+    put = told_by(tmp_path, kind, 0)
 
     assert put["said"] == "rejected"
     assert "cannot be written" in put["sentence"]
