@@ -57,7 +57,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## Rotate keys in a local AWS, on this machine only
 	$(BIN)/rotator demo
 
-test: lint ## Lint, then run every test and measure branch coverage
+test: lint ## Lint, test, and measure branch coverage: what CI runs
 	$(BIN)/pytest -n $(WORKERS) -m "not lives" --cov --cov-report=term-missing:skip-covered \
 		--cov-fail-under=$(COVERAGE_MIN)
 	@echo "LIVES_SLICE=$(LIVES_SLICE)"
