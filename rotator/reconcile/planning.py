@@ -68,7 +68,7 @@ class Planner:
             ReadError: the account cannot be entered, or the listing broke off.
         """
         entered, roll = self.enter(account)
-        standings = self.equipment.store.users()
+        standings = self.equipment.store.users(roll.account_id)
         users = candidates(self.equipment, policy, roll, standings)
         found: list[Examined] = []
         for user in users:

@@ -133,17 +133,19 @@ class Readings(Part):
             found: datetime | None = connection.execute(_NEXT_MOMENT).scalar()
         return found
 
-    def users(self) -> list[Standing]:
+    def users(self, account_id: str | None = None) -> list[Standing]:
         """Everybody who was ever seen, with keys, places and open rotation, in four queries.
 
-        Left out is who has a row that cannot be read; `damaged` tells of them.
+        With `account_id` those of one account alone. Left out is who has a row that cannot be
+        read; `damaged` tells of them.
         """
+        fits = None if account_id is None else users.c.account_id == account_id
         try:
-            return self._standings(None)
+            return self._standings(fits)
         except RowDamaged:
             with self._database.reading() as connection:
                 damaged = frozenset(one.ref for one in damages(connection, *STANDING))
-            return self._standings(None, without=damaged)
+            return self._standings(fits, without=damaged)
 
     def damaged(self) -> list[str]:
         """Each row that a judgement is built on and that cannot be read, but for the journal's."""
