@@ -286,9 +286,7 @@ class Sweeper:
             )
 
     def _users(self, policy: Policy, roll: Roll) -> list[User]:
-        return candidates(
-            self.equipment, policy, roll, self.equipment.store.users(roll.account_id)
-        )
+        return candidates(self.equipment, policy, roll, self.equipment.store.users(roll.account_id))
 
     def _visit_all(
         self,
