@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rotator.aws import listing
+from rotator.aws.report import ask_for_report
 from rotator.errors import AccessDenied, ReadError, Rejected
 from rotator.model import Credential, LastUse, NeverUsed, Secret, UsedAt, UseUnknown, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
 
     from mypy_boto3_iam import IAMClient
 
     from rotator.aws.wire import Tap
-    from rotator.model import KeyStatus, ListedKey, User
+    from rotator.model import KeyStatus, ListedKey, Report, User
 
 __all__ = ["Created", "Iam"]
 
@@ -238,6 +239,18 @@ class Iam:
         if groups:
             found = tuple(replace(user, groups=self._groups(user)) for user in found)
         return found
+
+    def report(
+        self,
+        *,
+        deadline: datetime,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None],
+    ) -> Report:
+        """See `report.ask_for_report`."""
+        return ask_for_report(
+            self._lister, self._account, deadline=deadline, clock=clock, pause=pause
+        )
 
     def _all_details(self) -> tuple[User, ...]:
         paginator = self._lister.client.get_paginator("get_account_authorization_details")

@@ -120,6 +120,7 @@ def single_user(account: str, account_id: str, entry: Mapping[str, Any]) -> User
         path=_required(entry, "Path", whose),
         arn=_required(entry, "Arn", whose),
         tags=tags_of(entry.get("Tags", ())),
+        created_at=moment(entry["CreateDate"]) if entry.get("CreateDate") else None,
     )
 
 
@@ -140,6 +141,7 @@ def account_user(account: str, account_id: str, entry: Mapping[str, Any]) -> Use
         tags=user.tags,
         groups=frozenset(entry.get("GroupList", ())),
         attached_policies=frozenset(policies),
+        created_at=user.created_at,
     )
 
 

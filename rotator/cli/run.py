@@ -20,7 +20,7 @@ from rotator.cli.subjects import user_subject
 from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError, Refused
 from rotator.model import ActionName, Contested, Excluded, Selected
-from rotator.reconcile import Planner, Sweeper, accounts_of
+from rotator.reconcile import Planner, Sweeper, VisitResult, accounts_of
 from rotator.reconcile.cases import selection_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
     from rotator.model import Account, Policy, UserRef
-    from rotator.reconcile import SweepResult, VisitResult
+    from rotator.reconcile import SweepResult
     from rotator.store import Standing
 
 __all__ = ["run_once"]
@@ -105,6 +105,7 @@ def _sweep(sweeper: Sweeper, policies: list[Policy], subject: Subject | None) ->
 
         for result in pool.map(sweep, pairs):
             tally.add(result.visits)
+            tally.add([VisitResult(one.user, one.action) for one in result.left_out])
             if result.error is not None and result.error not in tally.errors:
                 tally.errors.append(result.error)
     return tally

@@ -188,6 +188,27 @@ _THE_WORLD = {
         ("since", "seconds"),
         "The account can be worked in again.",
     ),
+    Event.ACCOUNT_SURVEYED: Spec(
+        INFO,
+        ("users", "uncovered", "root_keys", "report_at", "report_digest"),
+        "A new credential report of the account was read: how many users there are, how many of "
+        "them have access keys that no policy covers, and how many keys the root user has.",
+        "Add those whom no policy covers to one, or exclude them and say why. Delete the root "
+        "user's keys: no policy can replace them.",
+    ),
+    Event.REPORT_FAILED: Spec(
+        WARNING,
+        ("error", "code"),
+        "The account's credential report could not be had; told once for each cause. Nothing is "
+        "missed: users are left out by the report before, as long as nobody can have become due "
+        "in its age, and else everybody is listed live, which costs calls.",
+        "Where it is forbidden, allow iam:GenerateCredentialReport and iam:GetCredentialReport.",
+    ),
+    Event.REPORT_RECOVERED: Spec(
+        INFO,
+        (),
+        "The account's credential report can be had again.",
+    ),
     Event.CREDENTIALS_MOVED: Spec(
         INFO,
         ("access_key_id", "successor", "origin"),

@@ -306,7 +306,7 @@ def _not_due(case: Case) -> Wait:
     oldest = case.active[0]
     return Wait(
         Reason.NOT_DUE,
-        f"its oldest Active key {oldest.key_id} is {span(case.now - oldest.created_at)} old; due"
+        f"its oldest Active key {oldest.key_id} was created {moment(oldest.created_at)}; due"
         f" {moment(min(dates))}",
         min(dates),
     )

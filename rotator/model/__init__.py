@@ -7,5 +7,6 @@ from rotator.model.names import *
 from rotator.model.places import *
 from rotator.model.policy import *
 from rotator.model.reasons import *
+from rotator.model.report import *
 from rotator.model.rotation import *
 from rotator.model.signing import *

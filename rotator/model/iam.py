@@ -88,6 +88,7 @@ class User:
     tags: Mapping[str, str] = field(default_factory=dict)
     groups: frozenset[str] | None = None
     attached_policies: frozenset[str] | None = None
+    created_at: datetime | None = field(default=None, compare=False)
 
     @property
     def ref(self) -> UserRef:

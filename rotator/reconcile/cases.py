@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.looks import Look
     from rotator.reconcile.places import OpenPlaces
-    from rotator.store import Known, ReplicaRow
+    from rotator.store import Known, ReplicaRow, UserRow
 
-__all__ = ["assemble", "policy_of", "recalled", "selection_of", "wrong_clock"]
+__all__ = ["assemble", "policy_of", "quarantined_since", "recalled", "selection_of", "wrong_clock"]
 
 QUARANTINE = "AWSCompromisedKeyQuarantine"
 """How the names of the policies begin that AWS attaches to users whose keys have leaked."""
@@ -94,7 +94,7 @@ def assemble(
         failed_in_a_row=around.failed_in_a_row,
         failed_until=now + timing.settle if around.failed_in_a_row else None,
         signers=_signers(equipment, around.replicas, live_since),
-        quarantined_since=_quarantined_since(known, user, now),
+        quarantined_since=quarantined_since(known.user, user, now),
         secret_at_hand=_is_at_hand(equipment, known, user),
         issuer_lives_until=_issuer_lives_until(equipment, around.replicas, known),
         doubts=_doubts(places, seen, now + timing.settle, around.went_back),
@@ -109,12 +109,12 @@ def _keys(known: Known, seen: Look) -> tuple[AccessKey, ...]:
     return tuple(sorted(keys.values(), key=lambda key: (key.created_at, key.key_id)))
 
 
-def _quarantined_since(known: Known, user: User, now: datetime) -> datetime | None:
+def quarantined_since(known: UserRow | None, user: User, now: datetime) -> datetime | None:
     """Since when AWS is seen to have attached a quarantine policy; of any version, by its prefix.
 
     Where the listing does not tell attached policies, what was seen before stands.
     """
-    before = known.user.quarantined_since if known.user else None
+    before = known.quarantined_since if known else None
     if user.attached_policies is None:
         return before
     if any(name.startswith(QUARANTINE) for name in user.attached_policies):

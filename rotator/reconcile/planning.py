@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
 from rotator.reconcile.looks import look
 from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.shortlist import shortlist
 from rotator.reconcile.visit import observe_user
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from rotator.reconcile.looks import Look
 
 __all__ = ["Examined", "Planner"]
+
+THREADS = 8
+"""Users who are looked at at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,15 @@ class Planner:
         """All configured accounts."""
         return self.equipment.configuration().accounts
 
-    def enter(self, account: Account) -> tuple[Entered, Roll]:
-        """Enter an account and list its users.
+    def enter(self, account: Account, policy: Policy | None = None) -> tuple[Entered, Roll]:
+        """Enter an account and list its users; for a policy's sweep, with the credential report.
 
         Raises:
             ReadError: the account cannot be entered, or the listing broke off.
         """
         entered = self.equipment.accounts.enter(account)
-        return entered, self._rolls.of(entered)
+        rolls = self._rolls
+        return entered, rolls.surveyed(entered, policy) if policy else rolls.of(entered)
 
     def plan(
         self, policy: Policy, account: Account, *, only: UserRef | None = None
@@ -67,18 +74,27 @@ class Planner:
         Raises:
             ReadError: the account cannot be entered, or the listing broke off.
         """
-        entered, roll = self.enter(account)
+        entered, roll = self.enter(account, policy if only is None else None)
         standings = self.equipment.store.users(roll.account_id)
-        users = candidates(self.equipment, policy, roll, standings)
-        found: list[Examined] = []
-        for user in users:
-            if only is not None and user.ref != only:
-                continue
-            try:
-                found.append(self.examine(entered, roll, user))
-            except RowDamaged as exc:
-                self.unread[user.ref] = f"{user}: {exc}"
-        return found
+        if only is not None:
+            users = candidates(self.equipment, policy, roll, standings)
+            return self._examine_all(entered, roll, [user for user in users if user.ref == only])
+        chosen = shortlist(self.equipment, policy, roll, standings)
+        found = self._examine_all(entered, roll, chosen.look)
+        return [*found, *(Examined(one.user, one.case, one.action) for one in chosen.left_out)]
+
+    def _examine_all(self, entered: Entered, roll: Roll, users: Iterable[User]) -> list[Examined]:
+        """Look at users side by side, and give them back in their order."""
+        with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="look") as pool:
+
+            def look_at(user: User) -> Examined | None:
+                try:
+                    return self.examine(entered, roll, user)
+                except RowDamaged as exc:
+                    self.unread[user.ref] = f"{user}: {exc}"
+                    return None
+
+            return [one for one in pool.map(look_at, users) if one is not None]
 
     def examine(self, entered: Entered, roll: Roll, user: User) -> Examined:
         """Look at one user now, and judge."""

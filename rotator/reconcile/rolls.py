@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from rotator.judgement.selection import needs_groups
+from rotator.reconcile.reports import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
-    from rotator.model import User, UserRef
+    from rotator.model import Policy, Report, ReportedUser, User, UserRef
     from rotator.reconcile.equipment import Equipment
 
 __all__ = ["Roll", "Rolls"]
@@ -31,6 +33,8 @@ class Roll:
     account_id: str
     listed_at: datetime
     users: Mapping[str, User] = field(default_factory=dict)
+    report: Report | None = None
+    why_no_report: str = ""
 
     def user(self, ref: UserRef) -> User | None:
         """The user of this UserId under its present name, or None where it is not listed."""
@@ -40,16 +44,29 @@ class Roll:
         """The user of this name, exactly as IAM spells it."""
         return next((user for user in self.users.values() if user.name == name), None)
 
+    def reported(self, user: User) -> ReportedUser | None:
+        """What the credential report says of this very user; None where it says nothing.
+
+        One of the same name who was made after the report is another user.
+        """
+        found = self.report.users.get(user.name) if self.report else None
+        if found is None or found.arn != user.arn:
+            return None
+        made_at = user.created_at
+        is_another = made_at is not None and made_at.replace(microsecond=0) != found.created_at
+        return None if is_another else found
+
 
 class Rolls:
-    """The latest roll of each account."""
+    """The latest roll of each account, and with it the credential report that was had last."""
 
     def __init__(self, equipment: Equipment, *, records: bool = True) -> None:
         """`records`: who is missing is written to the store; `plan` only reads."""
         self._equipment = equipment
         self._records = records
+        self._reports = Reports(equipment)
         self._rolls: dict[str, Roll] = {}
-        self._lock = Lock()
+        self._locks: dict[str, Lock] = defaultdict(Lock)
 
     def of(self, entered: Entered) -> Roll:
         """The roll of an account; listed anew where it is older than five minutes.
@@ -57,13 +74,29 @@ class Rolls:
         Raises:
             ReadError: the listing broke off; nothing is concluded from a part of it.
         """
-        now = self._equipment.clock()
-        configuration = self._equipment.configuration()
-        shared_for = min(FRESH_FOR, configuration.timing.settle)
-        with self._lock:
+        with self._locks[entered.account_id]:
             roll = self._rolls.get(entered.account_id)
-        if roll is not None and now < roll.listed_at + shared_for:
-            return roll
+            if roll is None or not self._is_fresh(roll):
+                roll = self._list(entered)
+                self._rolls[entered.account_id] = roll
+        report, why = self._reports.kept(entered.account_id)
+        return replace(roll, report=report, why_no_report=why)
+
+    def surveyed(self, entered: Entered, policy: Policy) -> Roll:
+        """The same, with as new a credential report as the sweep of a policy may go by.
+
+        Raises:
+            ReadError: as above. That there is no report is none: then everybody is looked at.
+        """
+        self._reports.renew(entered, policy)
+        return self.of(entered)
+
+    def _is_fresh(self, roll: Roll) -> bool:
+        shared_for = min(FRESH_FOR, self._equipment.configuration().timing.settle)
+        return self._equipment.clock() < roll.listed_at + shared_for
+
+    def _list(self, entered: Entered) -> Roll:
+        now, configuration = self._equipment.clock(), self._equipment.configuration()
         users = entered.iam.users(groups=needs_groups(configuration.policies), tags=True)
         roll = Roll(
             account=entered.name,
@@ -73,6 +106,4 @@ class Rolls:
         )
         if self._records:
             self._equipment.store.note_missing(entered.account_id, set(roll.users), at=now)
-        with self._lock:
-            self._rolls[entered.account_id] = roll
         return roll

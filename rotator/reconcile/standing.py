@@ -14,6 +14,7 @@ from rotator.judgement.beginning import due_at, overdue
 from rotator.judgement.ourselves import signed_by
 from rotator.judgement.phases import phase_of
 from rotator.judgement.presence import served
+from rotator.judgement.survey import fingerprint
 from rotator.model import Mode, Reason, Selected, Shut, Stop, Wait
 from rotator.store import UserRow
 
@@ -40,7 +41,9 @@ class _Block:
 def keep_standing(journey: Visit, action: Action) -> None:
     """Record where the user stands, and tell of stops, holds and overdue keys that are new."""
     before = journey.known.user
-    row = standing_of(journey.case, action, before)
+    row = replace(standing_of(journey.case, action, before), reported=_reported(journey))
+    if journey.case.listed_at is None and before is not None:
+        row = replace(row, look_at=before.look_at)
     with journey.change(mends=True) as change:
         for order in newly_open(journey.case):
             change.open_approval(order.order_id)
@@ -51,6 +54,15 @@ def keep_standing(journey: Visit, action: Action) -> None:
     _tell(journey, before, row)
     if row.blocked is None:
         _tell_rescheduled(journey, before, row)
+
+
+def _reported(journey: Visit) -> str | None:
+    """What the report says of the keys that have just been listed; else what it said before."""
+    before = journey.known.user.reported if journey.known.user else None
+    reported = journey.roll.reported(journey.case.user)
+    if reported is None or journey.case.listed_at is None:
+        return before
+    return fingerprint(reported)
 
 
 def _note_readings(journey: Visit, change: Change) -> None:

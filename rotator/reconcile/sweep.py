@@ -21,7 +21,9 @@ from rotator.model import Stop, User
 from rotator.reconcile.abreast import Room, visit_in_order
 from rotator.reconcile.candidates import accounts_of, candidates, user_of
 from rotator.reconcile.cases import wrong_clock
+from rotator.reconcile.census import take_census
 from rotator.reconcile.rolls import Roll, Rolls
+from rotator.reconcile.shortlist import LeftOut, Shortlist, shortlist
 from rotator.reconcile.standing import note_unreachable
 from rotator.reconcile.visit import VisitResult, visit
 from rotator.store import Counts
@@ -50,6 +52,7 @@ class SweepResult:
     account: str
     visits: tuple[VisitResult, ...] = ()
     error: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -89,7 +92,7 @@ class Sweeper:
 
         Raises nothing that a person may be told in one sentence: that is the result's `error`.
         """
-        entered, roll, error = self._enter(account)
+        entered, roll, error = self._enter(account, policy if only is None else None)
         if entered is None or roll is None:
             return SweepResult(policy.name, account.name, error=error)
         sweep_id, begun_at = uuid4().hex[:12], self.equipment.clock()
@@ -99,17 +102,15 @@ class Sweeper:
                 sweep_id, policy=policy.name, account_id=entered.account_id
             )
             self.equipment.emit(Event.SWEEP_STARTED, **names, trigger=trigger)
-            users = [u for u in self._users(policy, roll) if only is None or u.ref == only]
-            if only is None:
-                self._tell_doubts(policy, users, names)
+            chosen = self._choose(policy, roll, names, only)
             room = Room.of(self.equipment, policy, entered.account_id)
-            visits = self._visit_all(entered, roll, users, sweep_id, room)
-            self._end(sweep_id, visits, names, begun_at)
+            visits = self._visit_all(entered, roll, chosen.look, sweep_id, room)
+            self._end(sweep_id, visits, names, begun_at, left_out=len(chosen.left_out))
         except StoreError as exc:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
             self.equipment.emit(Event.SWEEP_FAILED, **names, error=str(exc))
             return SweepResult(policy.name, account.name, error=str(exc))
-        return SweepResult(policy.name, account.name, tuple(visits))
+        return SweepResult(policy.name, account.name, tuple(visits), left_out=chosen.left_out)
 
     def visit_now(self, refs: Iterable[tuple[UserRef, str, str]]) -> list[VisitResult]:
         """Visit these users, whatever the schedule: their moment has come, or an order.
@@ -234,13 +235,19 @@ class Sweeper:
                     min(1.0, self.equipment.configuration().timing.retry_min.total_seconds())
                 )
 
-    def _enter(self, account: Account) -> tuple[Entered | None, Roll | None, str | None]:
-        """Enter an account and list its users; what fails is told, and ends this account alone."""
+    def _enter(
+        self, account: Account, policy: Policy | None = None
+    ) -> tuple[Entered | None, Roll | None, str | None]:
+        """Enter an account and list its users; what fails is told, and ends this account alone.
+
+        For the sweep of a policy the credential report is asked for besides.
+        """
         try:
             entered = self.equipment.accounts.enter(account)
             self._ids[account.name] = entered.account_id
             self._announce_in_time()
-            roll = self.rolls.of(entered)
+            rolls = self.rolls
+            roll = rolls.surveyed(entered, policy) if policy else rolls.of(entered)
         except ReadError as exc:
             self._tell_away(account, exc)
             return None, None, str(exc)
@@ -285,8 +292,23 @@ class Sweeper:
                 seconds=(now - since).total_seconds(),
             )
 
-    def _users(self, policy: Policy, roll: Roll) -> list[User]:
-        return candidates(self.equipment, policy, roll, self.equipment.store.users(roll.account_id))
+    def _choose(
+        self, policy: Policy, roll: Roll, names: dict[str, str], only: UserRef | None
+    ) -> Shortlist:
+        """At whom a sweep looks; what is learned of everybody else on the way is kept."""
+        equipment, store = self.equipment, self.equipment.store
+        standings = store.users(roll.account_id)
+        if only is not None:
+            users = candidates(equipment, policy, roll, standings)
+            return Shortlist(tuple(user for user in users if user.ref == only))
+        take_census(equipment, roll, standings)
+        chosen = shortlist(equipment, policy, roll, standings)
+        known = {standing.user.ref: standing.user for standing in standings}
+        store.note_users(one.row for one in chosen.left_out if known.get(one.user.ref) != one.row)
+        store.note_reported(roll.account_id, chosen.reported(roll))
+        everybody = [*chosen.look, *(one.user for one in chosen.left_out)]
+        self._tell_doubts(policy, everybody, names)
+        return chosen
 
     def _visit_all(
         self,
@@ -339,12 +361,15 @@ class Sweeper:
         visits: Sequence[VisitResult],
         names: dict[str, str],
         begun_at: datetime,
+        *,
+        left_out: int,
     ) -> None:
         counts = Counts(
-            selected=len(visits),
+            selected=len(visits) + left_out,
             observed=sum(1 for one in visits if not one.left_to_another),
             acted=sum(1 for one in visits if one.acted),
-            waiting=sum(1 for one in visits if not one.acted and not isinstance(one.last, Stop)),
+            waiting=left_out
+            + sum(1 for one in visits if not one.acted and not isinstance(one.last, Stop)),
             blocked=sum(1 for one in visits if isinstance(one.last, Stop)),
             failed=sum(1 for one in visits if one.failed),
         )

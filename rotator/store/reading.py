@@ -16,6 +16,7 @@ from rotator.store.orders import open_levers, waiting_levers
 from rotator.store.part import Part
 from rotator.store.rows import Known, Standing
 from rotator.store.schema import journal, keys, orders, places, rotations, users
+from rotator.store.surveys import reported_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -54,12 +55,13 @@ _MOMENTS = (
     .where(
         or_(
             users.c.next_at <= bindparam("now"),
+            users.c.look_at <= bindparam("now"),
             exists().where(shapes.same_user(orders, users), waiting_levers()),
         )
     )
     .order_by(users.c.next_at, users.c.account_id, users.c.user_id)
 )
-_NEXT_MOMENT = select(func.min(users.c.next_at))
+_NEXT_MOMENT = select(func.min(users.c.next_at), func.min(users.c.look_at))
 _HISTORY = (
     select(journal).where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(_PAGE)
 )
@@ -130,22 +132,22 @@ class Readings(Part):
     def next_moment(self) -> datetime | None:
         """The earliest next moment of any user."""
         with self._database.reading() as connection:
-            found: datetime | None = connection.execute(_NEXT_MOMENT).scalar()
-        return found
+            found = connection.execute(_NEXT_MOMENT).one()
+        return min((moment for moment in found if moment is not None), default=None)
 
     def users(self, account_id: str | None = None) -> list[Standing]:
-        """Everybody who was ever seen, with keys, places and open rotation, in four queries.
+        """Everybody who was ever seen, with keys, places and open rotation, in five queries.
 
         With `account_id` those of one account alone. Left out is who has a row that cannot be
         read; `damaged` tells of them.
         """
         fits = None if account_id is None else users.c.account_id == account_id
         try:
-            return self._standings(fits)
+            return self._standings(fits, account_id)
         except RowDamaged:
             with self._database.reading() as connection:
                 damaged = frozenset(one.ref for one in damages(connection, *STANDING))
-            return self._standings(fits, without=damaged)
+            return self._standings(fits, account_id, without=damaged)
 
     def damaged(self) -> list[str]:
         """Each row that a judgement is built on and that cannot be read, but for the journal's."""
@@ -213,7 +215,11 @@ class Readings(Part):
             return record.latest(connection).seq
 
     def _standings(
-        self, fits: ColumnElement[bool] | None, *, without: Collection[UserRef | None] = ()
+        self,
+        fits: ColumnElement[bool] | None,
+        account_id: str | None = None,
+        *,
+        without: Collection[UserRef | None] = (),
     ) -> list[Standing]:
         mine = () if fits is None else (fits,)
         everybody = select(users).where(*mine).order_by(users.c.account, users.c.name)
@@ -225,12 +231,14 @@ class Readings(Part):
             by_place = _grouped(rows_of(connection.execute(_joined(places, mine))))
             open_ones = connection.execute(_joined(rotations, (*mine, is_open)))
             by_rotation = _grouped(rows_of(open_ones))
+            by_report = reported_of(connection, account_id)
         return [
             Standing(
                 user,
                 tuple(sorted(map(shapes.key_row, by_key[user.ref]), key=_age)),
                 tuple(map(shapes.place_row, by_place[user.ref])),
                 next(map(shapes.rotation, by_rotation[user.ref]), None),
+                by_report.get(user.ref, ()) if user.source == "report" else (),
             )
             for user in (shapes.user_row(row) for row in found if shapes.ref_of(row) not in without)
         ]

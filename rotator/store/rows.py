@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from rotator.model import DoorName, Hold, LastUse, SigningKey
+    from rotator.model import DoorName, Hold, LastUse, ReportedKey, SigningKey, UsedAt
 
 __all__ = [
     "Blocked",
@@ -35,6 +35,7 @@ __all__ = [
     "Facts",
     "JournalRow",
     "KeyRow",
+    "KeyUse",
     "Known",
     "Lease",
     "OrderOutcome",
@@ -45,6 +46,7 @@ __all__ = [
     "Source",
     "Standing",
     "Surroundings",
+    "SurveyRow",
     "SweepRow",
     "UserRow",
 ]
@@ -64,6 +66,8 @@ class UserRow:
         missing_since: the first complete listing that lacked the UserId.
         as_of: how old this knowledge is; see `Change.note_user` for how exact it is kept.
         source: whether it was seen live, or read from the credential report.
+        look_at: when the keys are to be listed for once, although none is known to be due.
+        reported: what the credential report said of the keys when they were listed.
     """
 
     ref: UserRef
@@ -90,6 +94,8 @@ class UserRow:
     overdue: bool = False
     as_of: datetime | None = None
     source: Source = "live"
+    look_at: datetime | None = None
+    reported: str | None = None
 
     def __str__(self) -> str:
         return f"{self.account}/{self.name}"
@@ -168,12 +174,50 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One user as `status` shows it."""
+    """One user as `status` shows it.
+
+    Attributes:
+        reported: the keys of a user whose keys were never listed, as the report shows them.
+    """
 
     user: UserRow
     keys: tuple[KeyRow, ...] = ()
     places: tuple[PlaceRow, ...] = ()
     rotation: Rotation | None = None
+    reported: tuple[ReportedKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyRow:
+    """What the latest survey of one account came to.
+
+    Attributes:
+        at: when its users were listed.
+        report_at: the moment whose state the credential report shows; None: there was none.
+        report_digest: the SHA-256 of the report that was read.
+        why: why there was no report, or none that could be read.
+        uncovered: users with keys whom no policy selects; None where no report tells.
+        root_keys: keys of the account's root; None where no report tells.
+    """
+
+    account_id: str
+    account: str
+    at: datetime
+    users: int
+    report_at: datetime | None = None
+    report_digest: str | None = None
+    why: str = ""
+    uncovered: int | None = None
+    root_keys: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """A use of a key that a report told."""
+
+    ref: UserRef
+    key_id: str
+    use: UsedAt
 
 
 @dataclass(frozen=True, slots=True)

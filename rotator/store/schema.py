@@ -87,10 +87,13 @@ users = Table(
     Column("overdue", Flag, nullable=False),
     Column("as_of", Moment),
     Column("source", Name, nullable=False),
+    Column("look_at", Moment),
+    Column("reported", Prose),
     CheckConstraint("blocked IN ('stop', 'hold')", name="blocked_known"),
     CheckConstraint("source IN ('live', 'report')", name="source_known"),
     Index("users_name", "name"),
     Index("users_next", "next_at"),
+    Index("users_look", "look_at"),
 )
 
 
@@ -120,6 +123,38 @@ keys = Table(
     _of_user(),
     Index("keys_user", "account_id", "user_id"),
 )
+
+reported_keys = Table(
+    "reported_keys",
+    METADATA,
+    Column("account_id", Name, primary_key=True),
+    Column("user_id", Name, primary_key=True),
+    Column("slot", Count, primary_key=True),
+    Column("is_active", Flag, nullable=False),
+    Column("rotated_at", Moment),
+    Column("use_kind", Name, nullable=False),
+    Column("used_at", Moment),
+    Column("used_service", Name),
+    Column("used_region", Name),
+    Column("use_why", Prose),
+    _of_user(),
+)
+"""Keys that were never listed, as the credential report shows them: it tells no key ids."""
+
+surveys = Table(
+    "surveys",
+    METADATA,
+    Column("account_id", Name, primary_key=True),
+    Column("account", Name, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("report_at", Moment),
+    Column("report_digest", Name),
+    Column("why", Prose, nullable=False),
+    Column("users", Count, nullable=False),
+    Column("uncovered", Count),
+    Column("root_keys", Count),
+)
+"""The latest survey of each account; `why` there was no report, where there was none."""
 
 places = Table(
     "places",

@@ -17,7 +17,9 @@ from rotator.model import (
     Place,
     Reason,
     Rotation,
+    UsedAt,
     UserRef,
+    UseUnknown,
 )
 from rotator.store.columns import last_use_from, last_use_to
 from rotator.store.rows import (
@@ -26,15 +28,29 @@ from rotator.store.rows import (
     KeyRow,
     OrderRow,
     PlaceRow,
+    SurveyRow,
     SweepRow,
     UserRow,
 )
-from rotator.store.schema import METADATA, journal, keys, orders, places, rotations, sweeps, users
+from rotator.store.schema import (
+    METADATA,
+    journal,
+    keys,
+    orders,
+    places,
+    rotations,
+    surveys,
+    sweeps,
+    users,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from sqlalchemy import ColumnElement, Row, Table
+
+    from rotator.model import LastUse
 
     Stored: TypeAlias = Row[*tuple[Any, ...]]
 
@@ -54,6 +70,9 @@ __all__ = [
     "rotation",
     "rotation_columns",
     "same_user",
+    "silence",
+    "survey_columns",
+    "survey_row",
     "sweep_row",
     "user_columns",
     "user_row",
@@ -272,3 +291,27 @@ def sweep_row(row: Stored) -> SweepRow:
         counts=counts,
         message=row.message,
     )
+
+
+def survey_row(row: Stored) -> SurveyRow:
+    """A row of `surveys`."""
+    return SurveyRow(**whole(surveys, row)._asdict())
+
+
+def survey_columns(row: SurveyRow) -> dict[str, Any]:
+    """What is stored of a survey."""
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+def silence(stored: Mapping[str, Any], use: LastUse) -> timedelta | None:
+    """The longest time between two uses of a key, the one that ends with this use counted."""
+    longest: timedelta | None = stored["longest_silence"]
+    if not isinstance(use, UsedAt):
+        return longest
+    before = stored["used_at"]
+    if before is None:
+        if isinstance(last_use_from(stored), UseUnknown):
+            return longest
+        before = stored["created_at"]
+    found: timedelta = use.at - before
+    return found if longest is None else max(longest, found)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, exists, func, or_, select, update
 
-from rotator.model import UsedAt, UserRef, UseUnknown, Verb
+from rotator.model import UserRef, UseUnknown, Verb
 from rotator.store import shapes
-from rotator.store.columns import Moment, last_use_from
+from rotator.store.columns import Moment
 from rotator.store.damage import sound
 from rotator.store.engine import inserting, moment
 from rotator.store.part import Part
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from rotator.model import AccessKey, LastUse
+    from rotator.model import AccessKey
     from rotator.store.engine import Database
     from rotator.store.rows import UserRow
 
@@ -102,7 +102,7 @@ def sight(
         if key.is_listed:
             columns["gone_at"] = None
         if _is_news(stored, columns):
-            silence = _silence(stored, key.last_use)
+            silence = shapes.silence(stored, key.last_use)
             news = {**columns, "longest_silence": silence, "of_key": key.key_id}
             connection.execute(_SIGHT, news)
 
@@ -217,18 +217,3 @@ def _is_news(stored: Mapping[str, Any], columns: Mapping[str, Any]) -> bool:
         elif stored[name] != value:
             return True
     return False
-
-
-def _silence(stored: Mapping[str, Any], use: LastUse) -> timedelta | None:
-    """The longest time between two uses, the one that ends with this use counted."""
-    longest: timedelta | None = stored["longest_silence"]
-    if not isinstance(use, UsedAt):
-        return longest
-    before = stored["used_at"]
-    if before is None:
-        if not isinstance(last_use_from(stored), UseUnknown):
-            before = stored["created_at"]
-        else:
-            return longest
-    silence: timedelta = use.at - before
-    return silence if longest is None else max(longest, silence)

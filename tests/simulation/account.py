@@ -17,6 +17,7 @@ from tests.simulation.lateness import Lateness
 
 if TYPE_CHECKING:
     from tests.simulation.faults import Effects
+    from tests.simulation.report import CredentialReport
     from tests.sinks.fakes import FakeClock
 
 __all__ = ["ACCOUNT_ID", "GRAIN", "FakeAws", "FakeKey", "Users"]
@@ -130,6 +131,7 @@ class FakeAws:
         executed: what our calls changed: step, key id and when, in order.
         calls: every call by name, in order.
         heard: what each process was told.
+        report: the credential report; None: it is forbidden here.
     """
 
     clock: FakeClock
@@ -155,6 +157,7 @@ class FakeAws:
     executed: list[tuple[str, str, datetime]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
+    report: CredentialReport | None = None
 
     def __post_init__(self) -> None:
         self.users = Users(self.clock)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from rotator.aws.accounts import Entered, Identity
 from rotator.aws.iam import Created
+from rotator.aws.report import report_from
 from rotator.errors import OutcomeUnknown, ReadError, Rejected
 from rotator.model import KeyStatus, LastUse, ListedKey, NeverUsed, UsedAt, User, UseUnknown
 from tests.simulation import recorded
@@ -19,10 +20,10 @@ from tests.simulation.heard import Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rotator.aws.accounts import Accounts
-    from rotator.model import Account, Credential, SigningKey
+    from rotator.model import Account, Credential, Report, SigningKey
 
 __all__ = ["ACCOUNT_ID", "FakeAccounts", "FakeAws", "FakeEntered", "FakeIam", "FakeKey"]
 
@@ -116,6 +117,28 @@ class FakeIam:
         name = "GetAccountAuthorizationDetails"
         self._read(name, f"list the users of {self.account}", Topic.USER, None)
         return tuple(map(_whole, self.aws.in_account(self.account, self.account_id)))
+
+    def report(
+        self,
+        *,
+        deadline: datetime,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None],
+    ) -> Report:
+        """As `ask_for_report` asks, and through the product's own reading of the CSV."""
+        doing = f"read the credential report of {self.account}"
+        if self.aws.report is None:
+            raise recorded.denied("GenerateCredentialReport", CALLER).read(doing)
+        self._read("GenerateCredentialReport", doing, Topic.USER, None)
+        found = self.aws.report
+        while True:
+            if found.generate() == "COMPLETE":
+                break
+            if clock() > deadline:
+                raise ReadError(f"could not {doing}", code="ReportInProgress")
+            pause(1.0)
+        made = found.get()
+        return report_from(made.content.encode(), made.generated_at)
 
     @property
     def _life(self) -> str:
