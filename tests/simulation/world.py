@@ -53,6 +53,8 @@ from tests.simulation.stores import bytes_of, empty_store, give_back, open_rotat
 from tests.sinks.fakes import FakeClock, FakeOptions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rotator.events import Event
     from rotator.model import Credential, User
     from rotator.sinks import Sink, SinkContext
@@ -132,6 +134,7 @@ class World:
     failures: list[str] = field(default_factory=list)
     visits: int = 0
     deaths: int = 0
+    _frozen_since: datetime | None = None
 
     @classmethod
     def made(cls, folder: Path | None = None, *policies: Policy) -> World:
@@ -209,13 +212,21 @@ class World:
             return None
 
     def freeze(self) -> None:
-        """The process stands still past its lease, and another one is up meanwhile."""
+        """The process stands still past its lease, and another one is up meanwhile.
+
+        Where that one is frozen in its turn, it is for no longer than the first may be: none
+        stands still for more than `settle` between an intent and its request.
+        """
         frozen = (self.effects.life, self.equipment, self.sweeper)
-        self.clock.advance(4 * MINUTE)
+        began, now = self._frozen_since, self.clock()
+        self._frozen_since = began or now
+        rest = self._frozen_since + 4 * MINUTE - now
+        self.clock.advance(max(timedelta(0), rest))
         self.boot()
         for user in tuple(self.aws.users.values()):
             self.visit(user)
         self.effects.life, self.equipment, self.sweeper = frozen
+        self._frozen_since = began
 
     # Time
 
