@@ -37,7 +37,7 @@ MINUTES ?= 10
 # make replicas USERS=40
 USERS ?= 200
 
-.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth worlds lint format lock clean
+.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth twins worlds lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -108,6 +108,10 @@ teeth: $(TEETH_STAMP) ## Break the product on purpose: what would lose a key has
 	$(BIN)/pytest -q -s -n 0 tests/judgement/test_teeth.py
 	$(BIN)/python -m tests.teeth.breaking --abreast $(WORKERS)
 	$(TEETH)/bin/python -m tests.teeth.mutation --abreast $(WORKERS)
+
+ACCOUNTS ?= 400
+twins: $(STAMP) ## Live through accounts twice, surveyed by report and listed live (20 minutes)
+	$(BIN)/python -m tests.survey.twins --accounts $(ACCOUNTS) $(if $(SEED),--seed $(SEED))
 
 # make worlds WORLDS=3/64 takes the part that make test named
 WORLDS ?= 0/1

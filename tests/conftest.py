@@ -72,6 +72,7 @@ _SLOW = (
     "store/test_files.py",
     "store/test_lost_commits.py",
     "store/test_postgres.py",
+    "survey/test_twins.py",
 )
 """Where tests start processes or live many lives: each is quick, all together are not."""
 
@@ -91,6 +92,7 @@ _LIVES = (
     "reconcile/test_each_way_ahead.py",
     "reconcile/test_handovers",
     "soak/",
+    "survey/test_twins.py",
     "survival/test_running_daemon.py",
 )
 """Where hundreds of lives or worlds are gone through: measuring them would take several times as

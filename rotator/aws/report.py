@@ -43,13 +43,6 @@ AHEAD_MAX = timedelta(minutes=1)
 """How far ahead of our clock a report may have been made."""
 
 _NOT_YET = frozenset({"ReportNotPresent", "ReportInProgress", "ReportExpired"})
-_NOT_YET_CLASSES = frozenset(
-    {
-        "CredentialReportNotPresentException",
-        "CredentialReportNotReadyException",
-        "CredentialReportExpiredException",
-    }
-)
 
 
 def ask_for_report(
@@ -90,7 +83,7 @@ def _finished(lister: Tap[IAMClient], doing: str, clock: Callable[[], datetime])
     try:
         report = lister.read(request, doing)
     except ReadError as exc:
-        if exc.code in _NOT_YET | _NOT_YET_CLASSES:
+        if exc.code in _NOT_YET:
             return None
         raise
     if report.generated_at > clock() + AHEAD_MAX:

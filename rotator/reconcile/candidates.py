@@ -27,7 +27,8 @@ def candidates(
 ) -> list[User]:
     """Whom a sweep of a policy looks at: selected, contested, or left open; oldest keys first.
 
-    Whoever is not listed any more is looked at as long as a place is on record as theirs.
+    Whoever is not listed any more is looked at as long as a place is on record as theirs. How old
+    keys are that nobody listed yet, the credential report tells as far as there is one.
     """
     now = equipment.clock()
     found = {
@@ -43,8 +44,19 @@ def candidates(
         if _left_open(equipment, policy, standing):
             found.setdefault(ref, user_of(roll, ref, standing.user.name))
         ages = [row.key.created_at for row in standing.keys if row.key.is_active]
-        oldest[ref] = min(ages, default=LONG_AGO)
-    return sorted(found.values(), key=lambda user: (oldest.get(user.ref, LONG_AGO), user.name))
+        if ages or standing.user.source == "live":
+            oldest[ref] = min(ages, default=LONG_AGO)
+    for ref in found.keys() - oldest.keys():
+        oldest[ref] = _reported_age(roll, found[ref])
+    return sorted(found.values(), key=lambda user: (oldest[user.ref], user.name))
+
+
+def _reported_age(roll: Roll, user: User) -> datetime:
+    reported = roll.reported(user)
+    keys = reported.keys if reported is not None else ()
+    return min(
+        (key.rotated_at for key in keys if key.is_active and key.rotated_at), default=LONG_AGO
+    )
 
 
 def _left_open(equipment: Equipment, policy: Policy, standing: Standing) -> bool:

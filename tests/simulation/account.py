@@ -174,7 +174,14 @@ class FakeAws:
         if name.lower() in taken:
             raise recorded.name_taken(name).error("CreateUser")
         user_id = user_id or self._new_user_id(name)
-        user = User("prod", account_id, user_id, name, arn=f"arn:aws:iam::{account_id}:user/{name}")
+        user = User(
+            "prod",
+            account_id,
+            user_id,
+            name,
+            arn=f"arn:aws:iam::{account_id}:user/{name}",
+            created_at=self.clock().replace(microsecond=0),
+        )
         self.users[user_id] = user
         return user
 

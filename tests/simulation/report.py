@@ -1,10 +1,8 @@
 """IAM's credential report: up to four hours old, without key ids, its slots in no order.
 
-    report = CredentialReport(aws)
-    report.generate()       # STARTED, then INPROGRESS, then COMPLETE
-    report.get().content    # CSV
-
-Nothing in the product reads it yet; it is here for the survey that will leave users out by it.
+report = CredentialReport(aws)
+report.generate()       # STARTED, then INPROGRESS, then COMPLETE
+report.get().content    # CSV
 """
 
 from __future__ import annotations
@@ -126,7 +124,8 @@ class CredentialReport:
         writer.writerow(_root())
         for user in self.aws.users.values():
             row = {"user": user.name, "arn": user.arn, "password_enabled": "false"}
-            row |= {"user_creation_time": "2026-01-01T00:00:00+00:00", "mfa_active": "false"}
+            assert user.created_at is not None
+            row |= {"user_creation_time": _told(user.created_at), "mfa_active": "false"}
             row |= {"cert_1_active": "false", "cert_2_active": "false"}
             row |= {f"access_key_{slot}_active": "false" for slot in (1, 2)}
             for slot, key in enumerate(self._slots(user.user_id), start=1):
