@@ -14,6 +14,7 @@ from rotator.cli.quiet import outlets_of
 from rotator.cli.status import blocked_of, document_of, key_row, role_of, with_hold
 from rotator.cli.stores import reading
 from rotator.cli.subjects import subject_of
+from rotator.cli.surveyed import rhythm_of, with_survey
 from rotator.errors import ReadError, Refused
 from rotator.judgement.ourselves import signed_by
 from rotator.judgement.wording import span, used
@@ -109,9 +110,13 @@ def _document(examined: Examined, subject: Subject, store: Store) -> dict[str, A
 def _keys(case: Case, store: Store) -> list[dict[str, Any]]:
     past = store.rotations(case.user.ref)
     ours = {one.successor for one in past if one.successor is not None}
+    known = store.keys_of(case.user.ref)
     return [
         key_row(key, role_of(key, case.keys, case.rotation, ours))
-        | {"signed_by": signed_by(case, key.key_id)}
+        | {
+            "signed_by": signed_by(case, key.key_id),
+            "rhythm": rhythm_of(known, key.key_id, case.policy),
+        }
         for key in case.keys
     ]
 
@@ -183,6 +188,8 @@ def _print(examined: Examined, found: dict[str, Any]) -> None:
     for key in found["keys"]:
         if key["signed_by"]:
             tell(f"rotator signs its own calls with {key['access_key_id']}: {key['signed_by']}.")
+        if key["rhythm"]:
+            tell(f"{key['rhythm']}.")
     if found["places"]:
         names = ("id", "place", "reading")
         places = [[place[name] for name in names] for place in found["places"]]
@@ -220,7 +227,7 @@ def _from_store(settings: Settings, subject: Subject, store: Store, why: str) ->
     row = next((row for row in store.users() if row.user.ref == subject.ref), None)
     if row is None:
         raise Refused(f"nothing is on record about {subject}")
-    row = with_hold(store.holds(), row)
+    row = with_survey(store.surveys(), with_hold(store.holds(), row))
     found = document_of(store, row)
     sentence = None if subject.key_id is None else _whose_by_record(row, subject.key_id)
     found |= {"source": "store", "asked_for": _asked_for(subject, sentence), "note": why}

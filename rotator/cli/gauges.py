@@ -64,16 +64,22 @@ def standing_of(store: Store | None) -> Standing:
         overdue=Counter(str(row.user.policy) for row in rows if row.user.overdue),
         oldest_key_at=_oldest(rows),
         swept_at=_swept(store, rows),
+        uncovered={
+            survey.account: survey.uncovered
+            for survey in store.surveys().values()
+            if survey.uncovered is not None
+        },
     )
 
 
 def _oldest(rows: list[Row]) -> dict[tuple[str, str], datetime]:
     oldest: dict[tuple[str, str], datetime] = {}
     for row in rows:
-        for key in row.keys:
-            if key.key.is_active and key.gone_at is None:
-                label = (row.user.account, str(row.user.policy))
-                oldest[label] = min(oldest.get(label, key.key.created_at), key.key.created_at)
+        label = (row.user.account, str(row.user.policy))
+        listed = (k.key.created_at for k in row.keys if k.key.is_active and k.gone_at is None)
+        reported = (k.rotated_at for k in row.reported if k.is_active and k.rotated_at)
+        for made_at in (*listed, *reported):
+            oldest[label] = min(oldest.get(label, made_at), made_at)
     return oldest
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,8 @@ def plain(value: object) -> Any:  # noqa: ANN401 - what JSON knows
     """A value as JSON knows it."""
     if isinstance(value, datetime):
         return moment(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):

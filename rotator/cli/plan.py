@@ -13,8 +13,9 @@ from rotator.cli.quiet import outlets_of
 from rotator.cli.rows import action_row
 from rotator.cli.stores import reading
 from rotator.cli.subjects import nearest, user_subject
+from rotator.cli.surveyed import quiet_enough
 from rotator.errors import ReadError
-from rotator.model import ActionName, Reason, Stop, Wait
+from rotator.model import ActionName, Mode, Reason, Stop, Wait
 from rotator.reconcile import Planner, accounts_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rotator.cli.build import Settings
     from rotator.model import Configuration, Policy, UserRef
     from rotator.reconcile import Examined
+    from rotator.store import Store
 
 __all__ = ["plan", "policies_of", "row_of"]
 
@@ -50,8 +52,9 @@ def plan(settings: Settings, given: Namespace) -> int:
         if given.until is not None:
             return calendar(settings, given, planner, policies, only)
         examined, errors = _examine(planner, policies, only)
+        proposals = _proposals(policies, store)
     rows = [row_of(one) for one in examined if given.user or not _is_idle(one)]
-    _print(settings, rows, errors, looked_at=len(examined))
+    _print(settings, rows, errors, proposals, looked_at=len(examined))
     if errors:
         return FAILED
     if given.exit_code and any(map(_acts, rows)):
@@ -115,11 +118,24 @@ def _acts(row: dict[str, Any]) -> bool:
     return row["gate"] is None and row["action"] not in {ActionName.WAIT, ActionName.STOP}
 
 
+def _proposals(policies: list[Policy], store: Store) -> list[dict[str, Any]]:
+    """What was learned of how keys are used, while policies only observe."""
+    observing = [policy for policy in policies if policy.mode is Mode.OBSERVE]
+    rows = store.users() if observing else []
+    found = (quiet_enough(policy, rows) for policy in observing)
+    return [proposal for proposal in found if proposal is not None]
+
+
 def _print(
-    settings: Settings, rows: list[dict[str, Any]], errors: list[str], *, looked_at: int
+    settings: Settings,
+    rows: list[dict[str, Any]],
+    errors: list[str],
+    proposals: list[dict[str, Any]],
+    *,
+    looked_at: int,
 ) -> None:
     if settings.as_json:
-        tell_document(actions=rows, errors=errors)
+        tell_document(actions=rows, errors=errors, proposals=proposals)
     else:
         headings = ["ACCOUNT", "USER", "POLICY", "ACTION", "KEY", "GATE", "AT", "REASON", "MESSAGE"]
         names = [{"KEY": "access_key_id"}.get(heading, heading.lower()) for heading in headings]
@@ -127,5 +143,7 @@ def _print(
             tell(table(headings, [[row[name] for name in names] for row in rows]))
         doing = sum(map(_acts, rows))
         tell(f"{looked_at} users looked at; a sweep would act on {doing} of them now.")
+        for proposal in proposals:
+            tell(f"{proposal['message']}.")
     for error in errors:
         say(f"rotator: {error}")

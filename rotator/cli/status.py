@@ -11,8 +11,8 @@ from rotator.cli.outcomes import FAILED, FINE
 from rotator.cli.output import say, table, tell, tell_document
 from rotator.cli.stores import reading
 from rotator.cli.subjects import user_subject
+from rotator.cli.surveyed import account_row, reported_rows, tell_accounts, use_of, with_survey
 from rotator.judgement.wording import span
-from rotator.model import NeverUsed, UsedAt
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -37,20 +37,23 @@ def status(settings: Settings, given: Namespace) -> int:
         if given.user:
             wanted = user_subject(given.user, store, None).ref
             rows = [row for row in rows if row.user.ref == wanted]
-        holds = store.holds()
-        rows = [with_hold(holds, row) for row in rows]
+        holds, surveys = store.holds(), store.surveys()
+        rows = [with_survey(surveys, with_hold(holds, row)) for row in rows]
         rows = [row for row in rows if given.user or _counts(row)]
         rows.sort(key=lambda row: (row.user.blocked is None, not row.user.overdue, str(row.user)))
         users = [document_of(store, row) for row in rows] if settings.as_json else []
         damaged = store.damaged()
+    accounts = sorted(surveys.values(), key=lambda survey: survey.account)
     if settings.as_json:
-        tell_document(users=users)
+        tell_document(users=users, accounts=[account_row(survey) for survey in accounts])
     elif rows:
         now = clock()
         headings = ["USER", "POLICY", "PHASE", "BLOCKED", "NEXT", "SEEN", "WHY"]
         tell(table(headings, [_line(row.user, now) for row in rows]))
     else:
         tell("Nobody is on record yet: `rotator run`, or the daemon, looks at users.")
+    if not settings.as_json and not given.user:
+        tell_accounts(accounts)
     for sentence in damaged:
         say(f"rotator: {sentence}")
     return FAILED if damaged or any(row.user.blocked for row in rows) else FINE
@@ -131,7 +134,8 @@ def document_of(store: Store, row: Standing) -> dict[str, Any]:
         "title": rotation.right if rotation else None,
         "predecessor": rotation.predecessor if rotation else None,
         "successor": rotation.successor if rotation else None,
-        "keys": [key_row(key, role_of(key, keys, rotation, ours)) for key in keys],
+        "keys": [key_row(key, role_of(key, keys, rotation, ours)) for key in keys]
+        or reported_rows(row),
         "places": [
             {
                 "id": place.sink_id,
@@ -163,17 +167,12 @@ def blocked_of(user: UserRow) -> dict[str, Any] | None:
 
 def key_row(key: AccessKey, role: str) -> dict[str, Any]:
     """One key as a script gets it."""
-    use = key.last_use
-    known = "never" if isinstance(use, NeverUsed) else "unknown"
     return {
         "access_key_id": key.key_id,
         "role": role,
         "status": key.status,
         "created_at": key.created_at,
-        "last_used": "known" if isinstance(use, UsedAt) else known,
-        "last_used_at": use.at if isinstance(use, UsedAt) else None,
-        "last_used_service": use.service if isinstance(use, UsedAt) else None,
-        "last_used_region": use.region if isinstance(use, UsedAt) else None,
+        **use_of(key.last_use),
     }
 
 

@@ -170,6 +170,11 @@ class Readings(Part):
         with placing(self._database):
             return self._standings(fits)
 
+    def keys_of(self, ref: UserRef) -> list[KeyRow]:
+        """A user's keys as they are on record, deleted ones too, oldest first."""
+        with placing(self._database, ref), self._database.reading() as connection:
+            return _key_rows(connection.execute(_KEYS, shapes.whose(ref)))
+
     def find_key(self, text: str) -> list[KeyRow]:
         """Keys by their whole id or its last four characters, deleted ones too; all that fit."""
         fits = keys.c.key_id == text
