@@ -196,6 +196,13 @@ _THE_WORLD = {
         "Add those whom no policy covers to one, or exclude them and say why. Delete the root "
         "user's keys: no policy can replace them.",
     ),
+    Event.ACCOUNT_UNWATCHED: Spec(
+        WARNING,
+        (),
+        "iam:GetAccountAuthorizationDetails is forbidden in the account: that AWS quarantines a "
+        "user whose key leaked is not noticed there. Told once for each start.",
+        "Allow iam:GetAccountAuthorizationDetails; it costs one call for a thousand users.",
+    ),
     Event.REPORT_FAILED: Spec(
         WARNING,
         ("error", "code"),

@@ -9,12 +9,20 @@ from rotator.judgement.wording import moment
 from rotator.model import Contested, Excluded, Mode, Selected, Unselected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from rotator.model import Exclusion, Policy, Selection, Selector, User
 
-__all__ = ["described", "is_enforced", "matches", "needs_groups", "select", "serves_account"]
+__all__ = [
+    "described",
+    "is_enforced",
+    "matches",
+    "needs_groups",
+    "needs_tags",
+    "select",
+    "serves_account",
+]
 
 
 def select(
@@ -84,15 +92,22 @@ def is_enforced(policy: Policy, user: User) -> bool:
 
 def needs_groups(policies: Sequence[Policy]) -> bool:
     """Whether any selector asks for a group, so that groups must be read."""
-    return any(
-        selector.group is not None
-        for policy in policies
-        for selector in (
-            *policy.include,
-            *(exclusion.selector for exclusion in policy.exclude),
-            *(policy.enforce_only or ()),
-        )
-    )
+    return any(selector.group is not None for selector in _selectors(policies))
+
+
+def needs_tags(policies: Sequence[Policy]) -> bool:
+    """Whether any selector asks for a tag, so that the tags of everybody must be read.
+
+    The tags of which a place's name is made are read with the user when its keys are looked at.
+    """
+    return any(selector.tags for selector in _selectors(policies))
+
+
+def _selectors(policies: Sequence[Policy]) -> Iterator[Selector]:
+    for policy in policies:
+        yield from policy.include
+        yield from (exclusion.selector for exclusion in policy.exclude)
+        yield from policy.enforce_only or ()
 
 
 def _exclusion(policy: Policy, user: User, now: datetime) -> Exclusion | None:

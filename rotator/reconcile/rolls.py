@@ -8,11 +8,12 @@ from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from rotator.judgement.selection import needs_groups
+from rotator.events import Event
+from rotator.judgement.selection import needs_groups, needs_tags
 from rotator.reconcile.reports import Reports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
@@ -67,6 +68,7 @@ class Rolls:
         self._reports = Reports(equipment)
         self._rolls: dict[str, Roll] = {}
         self._locks: dict[str, Lock] = defaultdict(Lock)
+        self._unwatched: set[str] = set()
 
     def of(self, entered: Entered) -> Roll:
         """The roll of an account; listed anew where it is older than five minutes.
@@ -97,7 +99,9 @@ class Rolls:
 
     def _list(self, entered: Entered) -> Roll:
         now, configuration = self._equipment.clock(), self._equipment.configuration()
-        users = entered.iam.users(groups=needs_groups(configuration.policies), tags=True)
+        policies = configuration.policies
+        users = entered.iam.users(groups=needs_groups(policies), tags=needs_tags(policies))
+        self._tell_unwatched(entered.name, users)
         roll = Roll(
             account=entered.name,
             account_id=entered.account_id,
@@ -107,3 +111,12 @@ class Rolls:
         if self._records:
             self._equipment.store.note_missing(entered.account_id, set(roll.users), at=now)
         return roll
+
+    def _tell_unwatched(self, account: str, users: Iterable[User]) -> None:
+        """Say once of an account that nobody would see AWS quarantine a user in it."""
+        is_watched = all(user.attached_policies is not None for user in users)
+        if is_watched or not self._records:
+            self._unwatched.discard(account)
+        elif account not in self._unwatched:
+            self._unwatched.add(account)
+            self._equipment.emit(Event.ACCOUNT_UNWATCHED, account=account)

@@ -12,6 +12,7 @@ from rotator.judgement.selection import (
     is_enforced,
     matches,
     needs_groups,
+    needs_tags,
     select,
     serves_account,
 )
@@ -236,3 +237,21 @@ GROUP = Selector(group="deployers")
 def test_needs_groups(ruled: Policy, expected: bool) -> None:
     """Groups cost calls, and are read where any selector asks for one."""
     assert expected is needs_groups([policy(), ruled])
+
+
+TAGGED = Selector(tags={"team": "*"})
+
+
+@pytest.mark.parametrize(
+    ("ruled", "expected"),
+    [
+        pytest.param(policy(), False, id="nobody asks"),
+        pytest.param(policy(include=(GROUP,)), False, id="a group is no tag"),
+        pytest.param(policy(include=(TAGGED,)), True, id="a selector asks"),
+        pytest.param(policy(exclude=(Exclusion(TAGGED),)), True, id="an exclusion asks"),
+        pytest.param(policy(enforce_only=(TAGGED,)), True, id="a canary asks"),
+    ],
+)
+def test_needs_tags(ruled: Policy, expected: bool) -> None:
+    """Where the details of an account are forbidden, tags cost a call for each user."""
+    assert expected is needs_tags([policy(), ruled])

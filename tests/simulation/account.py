@@ -132,6 +132,7 @@ class FakeAws:
         calls: every call by name, in order.
         heard: what each process was told.
         report: the credential report; None: it is forbidden here.
+        details: whether GetAccountAuthorizationDetails is allowed.
     """
 
     clock: FakeClock
@@ -158,6 +159,7 @@ class FakeAws:
     calls: list[str] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
     report: CredentialReport | None = None
+    details: bool = True
 
     def __post_init__(self) -> None:
         self.users = Users(self.clock)

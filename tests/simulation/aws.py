@@ -116,7 +116,11 @@ class FakeIam:
     def users(self, *, groups: bool, tags: bool) -> tuple[User, ...]:
         name = "GetAccountAuthorizationDetails"
         self._read(name, f"list the users of {self.account}", Topic.USER, None)
-        return tuple(map(_whole, self.aws.in_account(self.account, self.account_id)))
+        users = tuple(map(_whole, self.aws.in_account(self.account, self.account_id)))
+        if self.aws.details:
+            return users
+        found = (replace(u, attached_policies=None) for u in users)
+        return tuple(u if groups else replace(u, groups=None) for u in found)
 
     def report(
         self,

@@ -332,3 +332,16 @@ def test_what_is_idle_is_written_once(world: World) -> None:
     swept(world)
 
     assert world.store.users() == before
+
+
+def test_that_nobody_watches_for_quarantines_is_said_once(world: World) -> None:
+    """The details of the account are forbidden, and nothing else is the worse for it."""
+    world.aws.details = False
+    listed_once(world, world.add_user(age=DAY))
+
+    first, _ = swept(world)
+    world.go(HOUR)
+    swept(world)
+
+    assert len(first.left_out) == 1
+    assert len(told(world, "account.unwatched")) == 1
