@@ -22,7 +22,7 @@ from rotator.reconcile.cases import quarantined_since, selection_of
 from rotator.reconcile.standing import standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from rotator.model import AccessKey, Action, Policy, ReportedKey, ReportedUser, User
@@ -42,6 +42,10 @@ class LeftOut:
     action: Action
     row: UserRow
 
+    def is_news(self, known: Standing | None) -> bool:
+        """Whether the row says more than the one on record."""
+        return known is None or known.user != self.row
+
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
@@ -50,14 +54,17 @@ class Shortlist:
     look: tuple[User, ...]
     left_out: tuple[LeftOut, ...] = ()
 
-    def reported(self, roll: Roll) -> dict[str, tuple[ReportedKey, ...]]:
-        """What only the report tells of the keys of those who are left out, by UserId."""
-        found = {
-            one.user.user_id: roll.reported(one.user)
-            for one in self.left_out
-            if one.row.source == "report"
-        }
-        return {user_id: user.keys for user_id, user in found.items() if user is not None}
+    def reported(
+        self, roll: Roll, known: Mapping[UserRef, Standing]
+    ) -> dict[str, tuple[ReportedKey, ...]]:
+        """What only the report tells of the keys of those who are left out, and is new."""
+        found = {}
+        for one in self.left_out:
+            reported = roll.reported(one.user) if one.row.source == "report" else None
+            standing = known.get(one.user.ref)
+            if reported is not None and (standing is None or standing.reported != reported.keys):
+                found[one.user.user_id] = reported.keys
+        return found
 
 
 def shortlist(

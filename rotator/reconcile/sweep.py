@@ -303,9 +303,9 @@ class Sweeper:
             return Shortlist(tuple(user for user in users if user.ref == only))
         take_census(equipment, roll, standings)
         chosen = shortlist(equipment, policy, roll, standings)
-        known = {standing.user.ref: standing.user for standing in standings}
-        store.note_users(one.row for one in chosen.left_out if known.get(one.user.ref) != one.row)
-        store.note_reported(roll.account_id, chosen.reported(roll))
+        known = {standing.user.ref: standing for standing in standings}
+        store.note_users(one.row for one in chosen.left_out if one.is_news(known.get(one.user.ref)))
+        store.note_reported(roll.account_id, chosen.reported(roll, known))
         everybody = [*chosen.look, *(one.user for one in chosen.left_out)]
         self._tell_doubts(policy, everybody, names)
         return chosen

@@ -93,12 +93,12 @@ class Surveys(Part):
 
         Written is only what is new. Forgotten is what was kept of users who were listed since.
         """
+        if not reported:
+            return
         news = {UserRef(account_id, user_id): tuple(slots) for user_id, slots in reported.items()}
 
         def note(connection: Connection) -> None:
             before = reported_of(connection, account_id)
-            if not news and not before:
-                return
             unlisted = connection.execute(_UNLISTED, {"of_account_id": account_id})
             known = {UserRef(account_id, user_id) for user_id in unlisted.scalars()}
             changed = {ref for ref in news.keys() & known if before.get(ref) != news[ref]}

@@ -102,7 +102,7 @@ def test_keys_of_the_report_go_when_the_keys_are_listed(world: World) -> None:
     with world.change() as change:
         change.note_user(a_user(as_of=NOW + MINUTE))
 
-    world.store.note_reported(ACCOUNT, {})
+    world.store.note_reported(ACCOUNT, {"AIDABOB": SLOTS})
     with world.change() as change:
         change.note_user(a_user(source="report", as_of=NOW + 2 * MINUTE))
 
