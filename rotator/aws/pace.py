@@ -1,8 +1,9 @@
 """How fast an account is asked: one pair of token buckets for every caller in the process.
 
 IAM's limits are per account, shared with everyone who works in it, and not published; throttling
-is the only sign (AWS Knowledge Center, "IAM or STS API call throttling"). So the rate is low,
-halved at each throttled answer, and slowly raised again.
+is the only sign (AWS Knowledge Center, "IAM or STS API call throttling"). So one begins at half of
+what is asked at most, and is quicker by and by; a throttled answer halves the rate, and tells what
+was too much. Up to shortly below that one comes back soon, and goes beyond it only slowly.
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ __all__ = ["Bucket", "Pace", "Rates"]
 SLOWEST = 1 / 16
 """The part of its full rate below which no bucket is halved."""
 
-RECOVERY_SECONDS = 120.0
-"""How long a bucket takes from standing still to its full rate."""
+RISE_SECONDS = 10.0
+"""How long a bucket takes from standing still to its full rate where nothing is in the way."""
+
+PROBE_SECONDS = 300.0
+"""How long it takes to rise by as much again as the rate at which it was throttled."""
+
+NEAR = 0.9
+"""Up to this part of the rate at which it was throttled a bucket rises as if it never had been."""
 
 HALVING_SECONDS = 1.0
 """Throttled answers within so much time count as one: they are one wave of requests."""
@@ -31,20 +38,30 @@ HALVING_SECONDS = 1.0
 class Rates:
     """Requests a second and how many may go at once: reads, and changes apart from them."""
 
-    reads: float = 10.0
+    reads: float = 20.0
     reads_burst: int = 20
     changes: float = 2.0
     changes_burst: int = 5
+
+    @classmethod
+    def of(cls, reads: float) -> Rates:
+        """So many reads a second, and a tenth of them changes."""
+        return cls(reads, max(1, round(reads)), reads / 10, max(1, round(reads / 4)))
 
 
 class Bucket:
     """A token bucket whose debt is the queue: who takes is told how long to wait for it.
 
-    Safe to share between threads. `clock` is monotonic, in seconds.
+    Safe to share between threads. `clock` is monotonic, in seconds. `start` is the part of the
+    full rate to begin with.
     """
 
-    def __init__(self, rate: float, burst: int, clock: Callable[[], float]) -> None:
-        self._full_rate = self._rate = rate
+    def __init__(
+        self, rate: float, burst: int, clock: Callable[[], float], *, start: float = 1.0
+    ) -> None:
+        self._full_rate = rate
+        self._rate = rate * start
+        self._ceiling: float | None = None
         self._burst = float(burst)
         self._tokens = float(burst)
         self._clock = clock
@@ -79,6 +96,7 @@ class Bucket:
             if self._filled_at - self._halved_at < HALVING_SECONDS:
                 return
             self._halved_at = self._filled_at
+            self._ceiling = self._rate
             self._rate = max(self._rate / 2, self._full_rate * SLOWEST)
             self._tokens = min(self._tokens, 0.0)
 
@@ -87,8 +105,16 @@ class Bucket:
         elapsed = max(0.0, now - self._filled_at)
         self._filled_at = now
         self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
-        raised = self._rate + self._full_rate * elapsed / RECOVERY_SECONDS
-        self._rate = min(self._full_rate, raised)
+        self._rate = self._risen(elapsed)
+
+    def _risen(self, seconds: float) -> float:
+        """The rate so much later, where nobody is throttled meanwhile."""
+        full, rate = self._full_rate, self._rate
+        near = full if self._ceiling is None else min(full, NEAR * self._ceiling)
+        if rate < near:
+            soon = min(seconds, (near - rate) * RISE_SECONDS / full)
+            rate, seconds = rate + full * soon / RISE_SECONDS, seconds - soon
+        return min(full, rate + (self._ceiling or full) * seconds / PROBE_SECONDS)
 
 
 class Pace:
@@ -109,7 +135,7 @@ class Pace:
         self._reads: Bucket | None = None
         self._changes: Bucket | None = None
         if rates is not None:
-            self._reads = Bucket(rates.reads, rates.reads_burst, clock)
+            self._reads = Bucket(rates.reads, rates.reads_burst, clock, start=0.5)
             self._changes = Bucket(rates.changes, rates.changes_burst, clock)
 
     def read(self) -> None:
@@ -134,6 +160,12 @@ class Pace:
         bucket = self._changes if change else self._reads
         if bucket is not None:
             bucket.throttled()
+
+    def rates(self) -> tuple[float, float] | None:
+        """Reads and changes a second, as they are let through now; None where nobody waits."""
+        if self._reads is None or self._changes is None:
+            return None
+        return self._reads.rate, self._changes.rate
 
     def _wait(self, seconds: float) -> None:
         if seconds > 0:

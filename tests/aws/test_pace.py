@@ -39,6 +39,7 @@ FOUR_A_SECOND = Rates(reads=4, reads_burst=2, changes=2, changes_burst=1)
 def test_a_burst_goes_at_once_and_the_rest_in_step(time: Time) -> None:
     """Two are let through, and then four a second."""
     paced = pace(time, FOUR_A_SECOND)
+    time.now += 10
 
     for _ in range(5):
         paced.read()
@@ -105,17 +106,29 @@ def test_without_rates_nobody_waits(time: Time) -> None:
 
 
 def test_throttling_halves_the_rate_and_time_raises_it(time: Time) -> None:
-    """Half at once, then a full rate within two minutes."""
+    """Half at once; soon nine tenths of what was too much, and more than that only slowly."""
     bucket = Bucket(8, 4, time.clock)
 
     rates = [bucket.rate]
-    for step in (0.0, 15.0, 30.0, 120.0):
+    for step in (0.0, 4.0, 15.0, 120.0):
         if step == 0:
             bucket.throttled()
         time.now += step
+        rates.append(round(bucket.rate, 3))
+
+    assert rates == [8, 4, 7.2, 7.6, 8]
+
+
+def test_a_bucket_that_was_never_throttled_rises_within_seconds(time: Time) -> None:
+    """From the half with which it begins."""
+    bucket = Bucket(8, 4, time.clock, start=0.5)
+
+    rates = [bucket.rate]
+    for _ in range(3):
+        time.now += 2.5
         rates.append(bucket.rate)
 
-    assert rates == [8, 4, 5, 7, 8]
+    assert rates == [4, 6, 8, 8]
 
 
 def test_a_wave_of_throttled_answers_halves_once(time: Time) -> None:
@@ -143,10 +156,12 @@ def test_throttling_takes_back_what_was_saved(time: Time) -> None:
     """A burst into a throttled account would only be throttled again."""
     paced = pace(time, Rates(reads=4, reads_burst=100))
 
+    time.now += 10
     paced.throttled(change=False)
     paced.read()
 
     assert time.slept == [0.5]
+    assert paced.rates() == (pytest.approx(2.2), 2.0)
 
 
 def test_a_clock_that_steps_back_stops_nobody(time: Time) -> None:
