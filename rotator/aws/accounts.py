@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from rotator.aws import answers, signing
 from rotator.aws.ambient import REFUSED, Ambient
 from rotator.aws.iam import Iam
-from rotator.aws.pace import Pace, Rates
+from rotator.aws.pace import Paces, Rates
 from rotator.aws.wire import READ_ATTEMPTS, READ_TIMEOUT, Tap, Wire, connect, looking, settings
 from rotator.errors import ReadError
 from rotator.model import mask
@@ -117,7 +117,9 @@ class Accounts:
     `rates` no request waits for another. `on_request` is told of each request: the account's
     name, the action ("iam:CreateAccessKey"), and `ok`, `throttled`, `denied`, `rejected` or
     `unknown`. `on_credentials` is told when our own credentials have moved, or should have.
-    `ambient` are our own credentials, where they have lived longer than this configuration.
+    `ambient` are our own credentials, and `paces` what was learned of how much each account bears,
+    where they have lived longer than this configuration. An account's own `rate` goes before
+    `rates`.
     """
 
     def __init__(  # noqa: PLR0913 - who is told of what, besides
@@ -131,6 +133,7 @@ class Accounts:
         on_request: OnRequest = lambda account, action, result: None,  # noqa: ARG005 - nobody counts
         on_credentials: OnCredentials = lambda change: None,  # noqa: ARG005 - nobody is told
         ambient: Ambient | None = None,
+        paces: Paces | None = None,
     ) -> None:
         self._environ = environ
         self._clock = clock
@@ -138,8 +141,14 @@ class Accounts:
         self._ambient = ambient or Ambient(environ, clock)
         self._ambient.asks(self._account_of, on_credentials)
         self._accounts = tuple(accounts)
+        paces = paces or Paces()
         self._wires = {
-            account.name: Wire(account.name, clock=clock, pace=Pace(rates), on_request=on_request)
+            account.name: Wire(
+                account.name,
+                clock=clock,
+                pace=paces.of(account.name, Rates.of(account.rate) if account.rate else rates),
+                on_request=on_request,
+            )
             for account in accounts
         }
         self._locks = {account.name: threading.Lock() for account in accounts}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Bucket", "Pace", "Rates"]
+__all__ = ["Bucket", "Pace", "Paces", "Rates"]
 
 SLOWEST = 1 / 16
 """The part of its full rate below which no bucket is halved."""
@@ -29,6 +29,9 @@ PROBE_SECONDS = 300.0
 
 NEAR = 0.9
 """Up to this part of the rate at which it was throttled a bucket rises as if it never had been."""
+
+TELL_SECONDS = 600.0
+"""How often it is told at most that an account throttles us."""
 
 HALVING_SECONDS = 1.0
 """Throttled answers within so much time count as one: they are one wave of requests."""
@@ -130,8 +133,13 @@ class Pace:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        on_throttled: Callable[[float], None] = lambda rate: None,  # noqa: ARG005 - nobody is told
     ) -> None:
+        """`on_throttled` is told the rate now, at most once in `TELL_SECONDS`."""
         self._sleep = sleep
+        self._clock = clock
+        self._on_throttled = on_throttled
+        self._told_at = float("-inf")
         self._reads: Bucket | None = None
         self._changes: Bucket | None = None
         if rates is not None:
@@ -158,8 +166,12 @@ class Pace:
     def throttled(self, *, change: bool) -> None:
         """AWS said that one of our requests was too many."""
         bucket = self._changes if change else self._reads
-        if bucket is not None:
-            bucket.throttled()
+        if bucket is None:
+            return
+        bucket.throttled()
+        if (now := self._clock()) >= self._told_at + TELL_SECONDS:
+            self._told_at = now
+            self._on_throttled(bucket.rate)
 
     def rates(self) -> tuple[float, float] | None:
         """Reads and changes a second, as they are let through now; None where nobody waits."""
@@ -170,3 +182,39 @@ class Pace:
     def _wait(self, seconds: float) -> None:
         if seconds > 0:
             self._sleep(seconds)
+
+
+class Paces:
+    """The pace of each account, for as long as the process lives, whatever the configuration.
+
+    Every caller in the process has the same one, and what was learned of an account stays learned.
+    """
+
+    def __init__(
+        self,
+        on_throttled: Callable[[str, float], None] = lambda account, rate: None,  # noqa: ARG005 - nobody is told
+    ) -> None:
+        self._on_throttled = on_throttled
+        self._lock = threading.Lock()
+        self._paces: dict[str, tuple[Rates | None, Pace]] = {}
+
+    def of(self, account: str, rates: Rates | None) -> Pace:
+        """The pace of an account by its name; a new one where other rates were configured."""
+        with self._lock:
+            before = self._paces.get(account)
+            if before is not None and before[0] == rates:
+                return before[1]
+            pace = Pace(rates, on_throttled=lambda rate: self._on_throttled(account, rate))
+            self._paces[account] = (rates, pace)
+            return pace
+
+    def rates(self) -> dict[tuple[str, str], float]:
+        """Requests a second by account and kind (`read`, `change`), as they are let through now."""
+        with self._lock:
+            paces = {account: pace.rates() for account, (_, pace) in self._paces.items()}
+        return {
+            (account, kind): rate
+            for account, rates in paces.items()
+            if rates is not None
+            for kind, rate in zip(("read", "change"), rates, strict=True)
+        }

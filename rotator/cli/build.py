@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rotator.aws.ambient import Ambient
+    from rotator.aws.pace import Paces
     from rotator.events import Emit
     from rotator.model import Configuration, Renewed
     from rotator.outlets.logs import LogFormat
@@ -37,6 +38,7 @@ __all__ = [
     "equip",
     "load_configuration",
     "own_credentials",
+    "paces_of",
     "settings_of",
     "state_of",
     "tidy",
@@ -150,8 +152,9 @@ def equip(  # noqa: PLR0913 - the parts of a process
     stopping: Flag | None = None,
     on_request: Callable[[str, str, str], None] | None = None,
     ambient: Ambient | None = None,
+    paces: Paces | None = None,
 ) -> Equipment:
-    """What a process works with under one configuration; `ambient` outlives configurations."""
+    """What a process works with under one configuration; `ambient` and `paces` outlive it."""
     from rotator.aws.accounts import Accounts
     from rotator.aws.pace import Rates
     from rotator.aws.quiet import quiet_boto
@@ -166,6 +169,7 @@ def equip(  # noqa: PLR0913 - the parts of a process
         on_request=on_request or (lambda _account, _action, _result: None),
         on_credentials=lambda change: _tell_credentials(emit, change),
         ambient=ambient,
+        paces=paces,
     )
     flag = stopping or Flag()
     return Equipment(
@@ -180,6 +184,15 @@ def equip(  # noqa: PLR0913 - the parts of a process
         actor=actor,
         hands=hands or Hands(),
         stopping=flag,
+    )
+
+
+def paces_of(emit: Emit) -> Paces:
+    """What is learned of how much each account bears, for as long as the process lives."""
+    from rotator.aws.pace import Paces
+
+    return Paces(
+        lambda account, rate: emit(Event.ACCOUNT_THROTTLED, account=account, rate=round(rate, 2))
     )
 
 

@@ -15,6 +15,7 @@ from rotator.cli.build import (
     equip,
     load_configuration,
     own_credentials,
+    paces_of,
     tidy,
 )
 from rotator.cli.clocks import clock
@@ -80,11 +81,15 @@ def _build(
     process, hands, stopping = uuid4().hex, Hands(), Flag()
     ambient = own_credentials()
     metrics = Metrics(
-        clock=clock, version=rotator.__version__, standing=lambda: standing_of(daemon.store)
+        clock=clock,
+        version=rotator.__version__,
+        standing=lambda: standing_of(daemon.store, paces.rates()),
     )
     outlets = Outlets(
         logs, metrics, StepTimes(metrics.on_step), on_failure=metrics.on_outlet_failure
     )
+
+    paces = paces_of(outlets.emit)
 
     def equipped(configuration: Configuration, store: Store) -> Equipment:
         return equip(
@@ -97,6 +102,7 @@ def _build(
             stopping=stopping,
             on_request=metrics.on_request,
             ambient=ambient,
+            paces=paces,
         )
 
     source = settings.config or Path()

@@ -45,8 +45,12 @@ class StepTimes:
             self._on_step(step.value, seconds)
 
 
-def standing_of(store: Store | None) -> Standing:
+def standing_of(
+    store: Store | None, rates: Mapping[tuple[str, str], float] | None = None
+) -> Standing:
     """Count the users that the store knows, by what the metrics are labelled with.
+
+    `rates` are how fast each account is asked now.
 
     Raises:
         StoreError: the store cannot be used now.
@@ -69,6 +73,7 @@ def standing_of(store: Store | None) -> Standing:
             for survey in store.surveys().values()
             if survey.uncovered is not None
         },
+        rates=rates or {},
     )
 
 

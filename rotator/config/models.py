@@ -159,6 +159,7 @@ class WindowSection(Section):
 
 
 _Count = Annotated[int, Field(ge=1), Kind("whole number")]
+_Rate = Annotated[float, Field(ge=0.1, le=1000), Kind("number")]
 
 
 class LimitsSection(Section):
@@ -301,6 +302,13 @@ class AccountSection(Section):
     )
     region: Given[Region] = Field(
         None, description="The region to sign in for; that of the AWS settings where not given."
+    )
+    rate: Given[_Rate] = Field(
+        None,
+        description=(
+            "How many requests a second may read there, which people and other tools share; a tenth"
+            " of them may change. Where not given, what the account bears is found out, up to 20."
+        ),
     )
 
 

@@ -196,6 +196,14 @@ _THE_WORLD = {
         "Add those whom no policy covers to one, or exclude them and say why. Delete the root "
         "user's keys: no policy can replace them.",
     ),
+    Event.ACCOUNT_THROTTLED: Spec(
+        INFO,
+        ("rate",),
+        "AWS refuses some of our requests in the account, since there are too many, from us and "
+        "from others; told at most once in ten minutes. We ask at half the rate, and find out by "
+        "and by how much there is for us. Nothing is lost; sweeps take longer.",
+        "Nothing. Where others must go first, give the account a lower `rate`.",
+    ),
     Event.ACCOUNT_UNWATCHED: Spec(
         WARNING,
         (),

@@ -61,6 +61,7 @@ class Event(StrEnum):
     SINK_FAILED = "sink.failed"
     ACCOUNT_FAILED = "account.failed"
     ACCOUNT_RECOVERED = "account.recovered"
+    ACCOUNT_THROTTLED = "account.throttled"
     ACCOUNT_UNWATCHED = "account.unwatched"
     ACCOUNT_SURVEYED = "account.surveyed"
     REPORT_FAILED = "report.failed"

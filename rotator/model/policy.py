@@ -235,12 +235,16 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How one AWS account is entered: ambient credentials, or a role to assume."""
+    """How one AWS account is entered: ambient credentials, or a role to assume.
+
+    `rate` is how many requests a second may read there; None: as many as it is found to bear.
+    """
 
     name: str
     role_arn: str | None = None
     external_id: str | None = field(default=None, repr=False)
     region: str | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Standing:
         uncovered: users with keys whom no policy covers, by account; None where nobody looked.
         oldest_key_at: creation of the oldest Active key by (account, policy).
         swept_at: the last sweep that completed, by policy.
+        rates: requests a second that are let through now, by (account, kind).
     """
 
     users: Mapping[tuple[str, str, Phase], int] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Standing:
     uncovered: Mapping[str, int] | None = None
     oldest_key_at: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     swept_at: Mapping[str, datetime] = field(default_factory=dict)
+    rates: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 class Metrics:
@@ -204,6 +206,7 @@ class _Gauges(Collector):
         yield GaugeMetricFamily("rotator_store_up", "1 while the store can be used.", value=up)
         yield from _people(self._last)
         yield from _ages(self._last, self._clock())
+        yield _rates(self._last)
 
 
 def _people(standing: Standing) -> Iterator[Metric]:
@@ -266,3 +269,14 @@ def _ages(standing: Standing, now: datetime) -> Iterator[Metric]:
     for policy, at in sorted(standing.swept_at.items()):
         swept.add_metric([policy], at.timestamp())
     yield swept
+
+
+def _rates(standing: Standing) -> Metric:
+    rates = GaugeMetricFamily(
+        "rotator_aws_request_rate",
+        "Requests a second to IAM that are let through now, by kind: read or change.",
+        labels=["account", "kind"],
+    )
+    for (account, kind), rate in sorted(standing.rates.items()):
+        rates.add_metric([account, kind], rate)
+    return rates

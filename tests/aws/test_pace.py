@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rotator.aws.pace import Bucket, Pace, Rates
+from rotator.aws.pace import Bucket, Pace, Paces, Rates
 
 
 class Time:
@@ -182,3 +182,28 @@ def test_threads_share_a_bucket() -> None:
         waits = sorted(pool.map(lambda _: round(bucket.take(), 6), range(100)))
 
     assert waits == [0.0] * 20 + [round(number / 10, 6) for number in range(1, 81)]
+
+
+def test_what_was_learned_of_an_account_outlives_a_configuration(time: Time) -> None:
+    """One pace for an account, whoever asks for it, until it is configured another rate."""
+    paces = Paces()
+    first = paces.of("prod", FOUR_A_SECOND)
+    first.throttled(change=False)
+
+    assert paces.of("prod", FOUR_A_SECOND) is first
+    assert paces.of("dev", FOUR_A_SECOND) is not first
+    assert paces.of("prod", None) is not first
+    assert set(paces.rates()) == {("dev", "read"), ("dev", "change")}
+
+
+def test_throttling_is_told_now_and_then(time: Time) -> None:
+    """Once, however many answers say so, and again after ten minutes."""
+    told: list[float] = []
+    paced = Pace(FOUR_A_SECOND, clock=time.clock, sleep=time.sleep, on_throttled=told.append)
+
+    for seconds in (0, 1, 1, 597, 1):
+        time.now += seconds
+        paced.throttled(change=False)
+
+    assert len(told) == 2
+    assert told[0] == 1.0
