@@ -3,7 +3,8 @@
 IAM's limits are per account, shared with everyone who works in it, and not published; throttling
 is the only sign (AWS Knowledge Center, "IAM or STS API call throttling"). So one begins at half of
 what is asked at most, and is quicker by and by; a throttled answer halves the rate, and tells what
-was too much. Up to shortly below that one comes back soon, and goes beyond it only slowly.
+was too much. Up to some way below that one comes back soon, and goes beyond it only slowly. The
+figures were chosen by playing sweeps against limits (`tests/aws/test_pace_against_limits.py`).
 """
 
 from __future__ import annotations
@@ -24,14 +25,17 @@ SLOWEST = 1 / 16
 RISE_SECONDS = 10.0
 """How long a bucket takes from standing still to its full rate where nothing is in the way."""
 
-PROBE_SECONDS = 300.0
+PROBE_SECONDS = 120.0
 """How long it takes to rise by as much again as the rate at which it was throttled."""
 
-NEAR = 0.9
+NEAR = 0.7
 """Up to this part of the rate at which it was throttled a bucket rises as if it never had been."""
 
 TELL_SECONDS = 600.0
 """How often it is told at most that an account throttles us."""
+
+EXACT = 1e-9
+"""How far short of a token a bucket may be, since moments are no exact numbers."""
 
 HALVING_SECONDS = 1.0
 """Throttled answers within so much time count as one: they are one wave of requests."""
@@ -42,7 +46,7 @@ class Rates:
     """Requests a second and how many may go at once: reads, and changes apart from them."""
 
     reads: float = 20.0
-    reads_burst: int = 20
+    reads_burst: int = 10
     changes: float = 2.0
     changes_burst: int = 5
 
@@ -53,7 +57,7 @@ class Rates:
 
 
 class Bucket:
-    """A token bucket whose debt is the queue: who takes is told how long to wait for it.
+    """A token bucket; whoever finds none in it waits and asks again, at the rate of then.
 
     Safe to share between threads. `clock` is monotonic, in seconds. `start` is the part of the
     full rate to begin with.
@@ -79,12 +83,21 @@ class Bucket:
             self._fill()
             return self._rate
 
-    def take(self) -> float:
-        """Take a token, into debt if need be; the seconds after which it may be spent."""
+    def take(self) -> None:
+        """Take a token, into debt if need be."""
         with self._lock:
             self._fill()
             self._tokens -= 1
-            return max(0.0, -self._tokens / self._rate)
+
+    def wait(self) -> float:
+        """Take a token and give 0, or take none and tell after how many seconds to ask again."""
+        with self._lock:
+            self._fill()
+            short = 1 - self._tokens
+            if short <= EXACT:
+                self._tokens -= 1
+                return 0.0
+            return short / self._rate
 
     def shortfall(self) -> float:
         """The seconds until a whole token is there; nothing is taken."""
@@ -148,8 +161,10 @@ class Pace:
 
     def read(self) -> None:
         """Wait until one more request that only reads may go."""
-        if self._reads is not None:
-            self._wait(self._reads.take())
+        if self._reads is None:
+            return
+        while (seconds := self._reads.wait()) > 0:
+            self._sleep(seconds)
 
     def turn(self) -> None:
         """Wait until one more request that changes something could go; takes nothing."""
@@ -178,10 +193,6 @@ class Pace:
         if self._reads is None or self._changes is None:
             return None
         return self._reads.rate, self._changes.rate
-
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            self._sleep(seconds)
 
 
 class Paces:

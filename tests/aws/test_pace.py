@@ -106,17 +106,17 @@ def test_without_rates_nobody_waits(time: Time) -> None:
 
 
 def test_throttling_halves_the_rate_and_time_raises_it(time: Time) -> None:
-    """Half at once; soon nine tenths of what was too much, and more than that only slowly."""
+    """Half at once; soon seven tenths of what was too much, and more than that only slowly."""
     bucket = Bucket(8, 4, time.clock)
 
     rates = [bucket.rate]
-    for step in (0.0, 4.0, 15.0, 120.0):
+    for step in (0.0, 2.0, 15.0, 120.0):
         if step == 0:
             bucket.throttled()
         time.now += step
         rates.append(round(bucket.rate, 3))
 
-    assert rates == [8, 4, 7.2, 7.6, 8]
+    assert rates == [8, 4, 5.6, 6.6, 8]
 
 
 def test_a_bucket_that_was_never_throttled_rises_within_seconds(time: Time) -> None:
@@ -172,7 +172,7 @@ def test_a_clock_that_steps_back_stops_nobody(time: Time) -> None:
     bucket.take()
     time.now -= 100
 
-    assert bucket.take() == 0.25
+    assert bucket.wait() == 0.25
 
 
 def test_threads_share_a_bucket() -> None:
@@ -181,9 +181,21 @@ def test_threads_share_a_bucket() -> None:
     bucket = Bucket(10, 20, now.clock)
 
     with ThreadPoolExecutor(8) as pool:
-        waits = sorted(pool.map(lambda _: round(bucket.take(), 6), range(100)))
+        waits = list(pool.map(lambda _: bucket.wait(), range(100)))
 
-    assert waits == [0.0] * 20 + [round(number / 10, 6) for number in range(1, 81)]
+    assert sum(wait == 0 for wait in waits) == 20
+    assert {round(wait, 6) for wait in waits if wait} == {0.1}
+
+
+def test_who_waits_hears_of_throttling_meanwhile(time: Time) -> None:
+    """The rate of when one goes counts, and not that of when one came."""
+    bucket = Bucket(10, 1, time.clock)
+    bucket.wait()
+
+    before = bucket.wait()
+    bucket.throttled()
+
+    assert (before, bucket.wait()) == (0.1, 0.2)
 
 
 def test_what_was_learned_of_an_account_outlives_a_configuration(time: Time) -> None:

@@ -54,23 +54,24 @@ def swept(limit: Limit, rates: Rates, *, calls: int = CALLS, seed: int = 1) -> C
     bucket = Bucket(rates.reads, rates.reads_burst, lambda: now[0], start=0.5)
     chance, left = Random(seed), calls
     came = Came(0.0, 0, 0)
-    # (when, who, whether it sends now, how often it was throttled)
+    # When, who, whether it sends then, and how often it was throttled; -1: it is to be told so.
     queue = [(0.0, number, False, 0) for number in range(THREADS)]
     while queue:
         now[0], who, sends, tries = heapq.heappop(queue)
-        if not sends:
-            if tries == 0:
-                if left == 0:
-                    continue
-                left -= 1
-            heapq.heappush(queue, (now[0] + bucket.take(), who, True, tries))
+        if tries < 0:
+            bucket.throttled()
+        elif not sends:
+            if left or tries:
+                wait = bucket.wait()
+                left -= not wait and not tries
+                heapq.heappush(queue, (now[0] + wait, who, not wait, tries))
         elif limit.lets(now[0]):
             came.answered += 1
-            came.seconds = now[0] + LATENCY
-            heapq.heappush(queue, (now[0] + LATENCY, who, False, 0))
+            came.seconds = now[0] + LATENCY * chance.uniform(0.5, 2)
+            heapq.heappush(queue, (came.seconds, who, False, 0))
         else:
             came.throttled += 1
-            bucket.throttled()
+            heapq.heappush(queue, (now[0] + LATENCY, who, False, -1))
             pause = LATENCY + chance.random() * min(2**tries, 20)
             heapq.heappush(queue, (now[0] + pause, who, False, tries + 1))
     return came
