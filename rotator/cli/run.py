@@ -20,7 +20,7 @@ from rotator.cli.subjects import user_subject
 from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError, Refused
 from rotator.model import ActionName, Contested, Excluded, Selected
-from rotator.reconcile import Planner, Sweeper, VisitResult, accounts_of
+from rotator.reconcile import Planner, Sweeper, accounts_of
 from rotator.reconcile.cases import selection_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
     from rotator.model import Account, Policy, UserRef
-    from rotator.reconcile import SweepResult
+    from rotator.reconcile import SweepResult, VisitResult
     from rotator.store import Standing
 
 __all__ = ["run_once"]
@@ -41,9 +41,14 @@ ACCOUNTS_MAX = 10
 
 @dataclass(slots=True)
 class Tally:
-    """What all visits of one run came to: one result a user, with everything that was done."""
+    """What all visits of one run came to: one result a user, with everything that was done.
+
+    Attributes:
+        left_out: users at whom nobody had to look, since none can have become due.
+    """
 
     visits: dict[UserRef, VisitResult] = field(default_factory=dict)
+    left_out: int = 0
     errors: list[str] = field(default_factory=list)
 
     def add(self, visits: Iterable[VisitResult]) -> None:
@@ -84,7 +89,7 @@ def run_once(settings: Settings, given: Namespace) -> int:
         sweeper.farewell()
         holds = store.holds()
         rows = _rows(tally, {row.user.ref: with_hold(holds, row) for row in store.users()})
-    _print(settings, rows, tally.errors)
+    _print(settings, rows, tally)
     return asked.status(FAILED if tally.errors or any(map(_is_bad, rows)) else FINE)
 
 
@@ -105,7 +110,7 @@ def _sweep(sweeper: Sweeper, policies: list[Policy], subject: Subject | None) ->
 
         for result in pool.map(sweep, pairs):
             tally.add(result.visits)
-            tally.add([VisitResult(one.user, one.action) for one in result.left_out])
+            tally.left_out += len(result.left_out)
             if result.error is not None and result.error not in tally.errors:
                 tally.errors.append(result.error)
     return tally
@@ -165,14 +170,17 @@ def _is_bad(row: dict[str, Any]) -> bool:
     return bool(row["failed"] or row["blocked"])
 
 
-def _print(settings: Settings, rows: list[dict[str, Any]], errors: list[str]) -> None:
+def _print(settings: Settings, rows: list[dict[str, Any]], tally: Tally) -> None:
     if settings.as_json:
-        tell_document(users=rows, errors=errors)
-    elif rows:
-        tell(table(["USER", "DONE", "PHASE", "NEXT", "WHY"], list(map(_line, rows))))
-    elif not errors:
-        tell("No policy selects anybody: nothing was done.")
-    for error in errors:
+        tell_document(users=rows, left_out=tally.left_out, errors=tally.errors)
+    else:
+        if rows:
+            tell(table(["USER", "DONE", "PHASE", "NEXT", "WHY"], list(map(_line, rows))))
+        if tally.left_out:
+            tell(f"{tally.left_out} users are idle, and nobody had to look at them.")
+        if not rows and not tally.left_out and not tally.errors:
+            tell("No policy selects anybody: nothing was done.")
+    for error in tally.errors:
         say(f"rotator: {error}")
 
 
