@@ -37,7 +37,7 @@ MINUTES ?= 10
 # make replicas USERS=40
 USERS ?= 200
 
-.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth twins worlds lint format lock clean
+.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth bench twins worlds lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -109,6 +109,25 @@ teeth: $(TEETH_STAMP) ## Break the product on purpose: what would lose a key has
 	$(BIN)/python -m tests.teeth.breaking --abreast $(WORKERS)
 	$(TEETH)/bin/python -m tests.teeth.mutation --abreast $(WORKERS)
 
+BENCH := $(VENV)/bench
+BENCH_STAMP := $(BENCH)/.ready
+
+# We as we are installed, and what we are measured beside, each in an environment of its own.
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt requirements/rotator.txt
+	$(PYTHON) -m venv $(BENCH)/rotator
+	$(BENCH)/rotator/bin/python -m pip -qq --disable-pip-version-check install --require-hashes \
+		-r requirements/rotator.txt -r requirements/build.txt
+	$(PYTHON) -m venv $(BENCH)/custodian
+	$(BENCH)/custodian/bin/python -m pip -qq --disable-pip-version-check install --require-hashes \
+		-r requirements/bench.txt
+	touch $@
+
+bench: $(BENCH_STAMP) ## Measure a sweep beside other tools; writes docs/performance.md (20 minutes)
+	$(BENCH)/rotator/bin/python -m pip -qq --disable-pip-version-check install --no-deps \
+		--no-build-isolation --force-reinstall .
+	$(BIN)/python -m tests.bench --rotator $(BENCH)/rotator/bin/rotator \
+		--custodian $(BENCH)/custodian --write docs/performance.md
+
 ACCOUNTS ?= 400
 twins: $(STAMP) ## Live through accounts twice, surveyed by report and listed live (20 minutes)
 	$(BIN)/python -m tests.survey.twins --accounts $(ACCOUNTS) $(if $(SEED),--seed $(SEED))
@@ -142,7 +161,8 @@ lock: ## Lock the requirements again, at their newest versions
 	$(LOCK) pyproject.toml --extra postgres --extra demo --group dev \
 		--constraint requirements/rotator.txt --constraint requirements/build.txt \
 		--output-file requirements/dev.txt; \
-	$(LOCK) --group teeth --constraint requirements/dev.txt --output-file requirements/teeth.txt
+	$(LOCK) --group teeth --constraint requirements/dev.txt --output-file requirements/teeth.txt; \
+	$(LOCK) --group bench --output-file requirements/bench.txt
 
 clean: ## Remove everything that make and the tools have made
 	rm -rf $(VENV) build dist htmlcov mutants *.egg-info

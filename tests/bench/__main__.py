@@ -111,9 +111,7 @@ class Bench:
 
     def environment(self) -> dict[str, str]:
         """What every tool is started with."""
-        kept = {
-            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
-        }
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         return kept | {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "AKIABENCHBENCHBENCH0",
@@ -148,7 +146,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--custodian", type=Path, help="the environment that it is installed in")
     parser.add_argument("--no-loop", action="store_true", help="leave out the plain boto3 loop")
     parser.add_argument("--write", type=Path, help="the page that is written")
+    parser.add_argument("--rotator", type=Path, help="the command, where it is not that of here")
     asked = parser.parse_args(arguments)
+    if asked.rotator:
+        peers.ROTATOR[:] = [str(asked.rotator)]
     idle = _idle(asked)
     due = _due(asked)
     limited = _limited(asked)

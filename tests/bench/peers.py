@@ -101,7 +101,8 @@ def configured(folder: Path, *, mode: str = "observe", rate: float | None = None
     return path
 
 
-ROTATOR = (sys.executable, "-m", "rotator")
+ROTATOR = [sys.executable, "-m", "rotator"]
+"""How rotator is started: of this environment, unless the bench is told of another."""
 
 
 def rotator_plan(folder: Path, rate: float | None = None) -> Contender:
