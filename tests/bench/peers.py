@@ -21,8 +21,8 @@ policies:
     filters: {filters}
 """
 BY_KEYS = (
-    "[{type: access-key, key: Status, value: Active, match-operator: all},"
-    " {type: access-key, key: CreateDate, value_type: age, value: 90, op: ge}]"
+    "[{type: access-key, key: Status, value: Active},"
+    " {type: access-key, match-operator: and, key: CreateDate, value_type: age, value: 90, op: ge}]"
 )
 BY_REPORT = (
     "[{type: credential, key: access_keys.active, value: true},"

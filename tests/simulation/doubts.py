@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.simulation.aws import FakeAws
     from tests.simulation.places import WatchedBackend
 
-__all__ = ["Doubts"]
+__all__ = ["MADE_IN_VAIN", "Doubts", "waives_places"]
 
 SKEW_MAX = timedelta(minutes=1)
 
@@ -44,7 +44,7 @@ class Doubts:
         self._read(ref, deed)
         if not _by_word(rotation) and (why := self._unread(Topic.USE, key_id)):
             raise Broken(f"P6: {deed}, and its last use could not be read: {why}")
-        if rotation.now or self._is_nowhere(key_id):
+        if waives_places(rotation) or self._is_nowhere(key_id):
             return
         for address in places:
             if why := self._unread(Topic.PLACE, address):
@@ -68,6 +68,18 @@ class Doubts:
         """Whether it is a key of ours that was never sent to any place."""
         sent = any(key == key_id for _, key in self.backend.attempts)
         return self.aws.keys[key_id].ours and not sent
+
+
+def waives_places(rotation: Rotation) -> bool:
+    """Whether P1 is waived for the leaver: never for one of ours that nobody was given.
+
+    The word that began the rotation was about another key.
+    """
+    return rotation.now and rotation.right not in MADE_IN_VAIN
+
+
+MADE_IN_VAIN = frozenset({Title.ORPHAN, Title.UNDELIVERED})
+"""The titles of keys that we made and that nobody was given."""
 
 
 def _by_word(rotation: Rotation) -> bool:

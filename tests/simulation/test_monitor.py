@@ -311,6 +311,42 @@ def test_a_key_of_a_person_that_is_taken_for_an_orphan_is_told(world: World) -> 
 # P3
 
 
+def switches_on(world: World, *, listings: timedelta) -> None:
+    """A person switches the leaver on just when it is being deleted; how late listings are."""
+    world.aws.lateness.listings = listings
+    inner = world.aws.switch
+
+    def switch(key_id: str, status: KeyStatus | None) -> None:
+        if status is None:
+            world.aws.switch = inner  # type: ignore[method-assign]  # once
+            said = world.clock.now
+            world.clock.now -= timedelta(seconds=1)
+            inner(key_id, KeyStatus.ACTIVE)
+            world.clock.now = said
+        inner(key_id, status)
+
+    world.aws.switch = switch  # type: ignore[method-assign]  # a person is quicker
+
+
+def test_a_key_that_no_listing_showed_active_yet_is_excused(world: World) -> None:
+    """DeleteAccessKey knows no condition: a person was quicker than what IAM lists."""
+    user = switched_off(world)
+    switches_on(world, listings=MINUTE)
+
+    world.until(user, "key.deleted")
+
+    assert [step for step, key_id, _ in world.aws.executed if key_id == OLD][-1] == "delete"
+
+
+def test_a_key_that_was_listed_active_is_not_excused(world: World) -> None:
+    """What an answer showed was to be heeded."""
+    user = switched_off(world)
+    switches_on(world, listings=timedelta(0))
+
+    with breaks("P3", f"{OLD} was Active when it was deleted"):
+        world.until(user, "key.deleted")
+
+
 def test_an_active_key_that_is_deleted_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

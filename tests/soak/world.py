@@ -330,10 +330,16 @@ class Soaked(Replicas):
         } <= active
 
     def forget_touches(self) -> None:
-        """Whoever is in order again is not excused any more."""
+        """Whoever is in order again is not excused any more.
+
+        A hold that nobody has met with yet is none the less somebody's word.
+        """
+        holds = self.store.holds()
         for user in self.aws.users.values():
             row = self.row(user)
             if row is None or row.blocked or row.reason not in IDLE:
+                continue
+            if holds.on(user.ref, account=row.account, policy=row.policy) is not None:
                 continue
             has_one_key = len(self.listed(user)) == 1
             if self.known(user).rotation is None and self.is_clean(user) and has_one_key:
