@@ -6,12 +6,15 @@ An account is its 12-digit id, which only sts:GetCallerIdentity tells; names are
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from rotator import model
 from rotator.aws import answers, signing
 from rotator.aws.ambient import REFUSED, Ambient
 from rotator.aws.iam import Iam
+from rotator.aws.organizations import members
 from rotator.aws.pace import Paces, Rates
 from rotator.aws.wire import READ_ATTEMPTS, READ_TIMEOUT, Tap, Wire, connect, looking, settings
 from rotator.errors import ReadError
@@ -27,9 +30,9 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sts import STSClient
 
-    from rotator import model
     from rotator.aws.ambient import OnCredentials
     from rotator.aws.wire import OnRequest
+    from rotator.judgement.members import Member
 
 __all__ = ["Accounts", "Entered", "Identity"]
 
@@ -141,17 +144,10 @@ class Accounts:
         self._ambient = ambient or Ambient(environ, clock)
         self._ambient.asks(self._account_of, on_credentials)
         self._accounts = tuple(accounts)
-        paces = paces or Paces()
-        self._wires = {
-            account.name: Wire(
-                account.name,
-                clock=clock,
-                pace=paces.of(account.name, Rates.of(account.rate) if account.rate else rates),
-                on_request=on_request,
-            )
-            for account in accounts
-        }
-        self._locks = {account.name: threading.Lock() for account in accounts}
+        self._paces, self._rates, self._on_request = paces or Paces(), rates, on_request
+        self._wires: dict[str, Wire] = {}
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._making = threading.Lock()
         self._doors: dict[str, _Door] = {}
         self._ids = {a.name: a.role_arn.split(":")[4] for a in accounts if a.role_arn}
         self._without_role = [account for account in accounts if not account.role_arn]
@@ -203,6 +199,39 @@ class Accounts:
             _connection=door.connection,
         )
 
+    def members(
+        self, organization: model.Organization, *, tags: bool
+    ) -> tuple[tuple[Member, ...], Identity]:
+        """The accounts of an organization, as the credentials of this process may list them.
+
+        With them, who we are: the organization's management account, or one that is delegated.
+
+        Raises:
+            ReadError: they cannot be listed to their end.
+        """
+        ambient = self._ambient.session()
+        asked = model.Account(organization.name, region=organization.region)
+        region = signing.region_of(ambient, asked, self._environ)
+        wire = self._wire(organization.name, organization.rate)
+        connection = _Connection(ambient, wire, region, self._request_timeout)
+        client = connect(ambient, "organizations", connection.listing, region)
+        try:
+            identity = connection.identify()
+            return members(Tap(wire, client), organization, tags=tags), identity
+        finally:
+            client.close()
+            connection.sts.client.close()
+
+    def _wire(self, name: str, rate: float | None) -> Wire:
+        """What is shared by all that is asked of one account; made when it is asked for first."""
+        with self._making:
+            wire = self._wires.get(name)
+            if wire is None:
+                pace = self._paces.of(name, Rates.of(rate) if rate else self._rates)
+                wire = Wire(name, clock=self._clock, pace=pace, on_request=self._on_request)
+                self._wires[name] = wire
+            return wire
+
     def _door(self, account: model.Account) -> _Door:
         """The connection to an account, made anew where our own credentials are others."""
         ambient = self._ambient.session()
@@ -218,8 +247,8 @@ class Accounts:
         Raises:
             ReadError: AWS does not know them, or does not say.
         """
-        account = self._accounts[0]
-        wire = self._wires[account.name]
+        account = self._accounts[0] if self._accounts else model.Account("ambient")
+        wire = self._wire(account.name, account.rate)
         region = signing.region_of(session, account, self._environ)
         connection = _Connection(session, wire, region, self._request_timeout, reads=1)
         try:
@@ -228,7 +257,7 @@ class Accounts:
             connection.sts.client.close()
 
     def _connect(self, account: model.Account, ambient: Session) -> _Connection:
-        wire = self._wires[account.name]
+        wire = self._wire(account.name, account.rate)
         region = signing.region_of(ambient, account, self._environ)
         connection = _Connection(ambient, wire, region, self._request_timeout)
         if account.role_arn is None:
@@ -282,7 +311,7 @@ class _Connection:
         self._session = session
         self._request_timeout = request_timeout
         self._looking = looking(request_timeout, attempts_max=reads)
-        self._listing = settings(attempts=reads, read_timeout=min(READ_TIMEOUT, request_timeout))
+        self.listing = settings(attempts=reads, read_timeout=min(READ_TIMEOUT, request_timeout))
         self._writing = settings(attempts=1, read_timeout=request_timeout)
         self._proving = settings(attempts=1, read_timeout=min(PROOF_TIMEOUT, request_timeout))
         self._clients: dict[tuple[str, str], BaseClient] = {}
@@ -315,7 +344,7 @@ class _Connection:
     def iam(self, identity: Identity) -> Iam:
         """IAM as this identity; the three clients are made once."""
         if self._taps is None:
-            configs = (self._writing, self._looking, self._listing)
+            configs = (self._writing, self._looking, self.listing)
             made = (connect(self._session, "iam", c, self.region) for c in configs)
             first, second, third = (Tap(self.wire, cast("IAMClient", client)) for client in made)
             self._taps = (first, second, third)

@@ -18,7 +18,7 @@ from rotator.config import Tables, load
 from rotator.events import Event, Level
 from rotator.formats import FORMATS
 from rotator.model import HttpSettings, Kept
-from rotator.reconcile import Equipment, Hands
+from rotator.reconcile import Discovery, Equipment, Found, Hands
 from rotator.sinks import build, installed, sweep_leftovers
 
 if TYPE_CHECKING:
@@ -153,8 +153,12 @@ def equip(  # noqa: PLR0913 - the parts of a process
     on_request: Callable[[str, str, str], None] | None = None,
     ambient: Ambient | None = None,
     paces: Paces | None = None,
+    found: Found | None = None,
 ) -> Equipment:
-    """What a process works with under one configuration; `ambient` and `paces` outlive it."""
+    """What a process works with under one configuration; the last three outlive it.
+
+    Whoever is no daemon lists the accounts of organizations here, once.
+    """
     from rotator.aws.accounts import Accounts
     from rotator.aws.pace import Rates
     from rotator.aws.quiet import quiet_boto
@@ -171,11 +175,15 @@ def equip(  # noqa: PLR0913 - the parts of a process
         ambient=ambient,
         paces=paces,
     )
+    discovery = Discovery(configuration, accounts, clock=clock, emit=emit, found=found)
+    if actor != "daemon":
+        discovery.renew()
     flag = stopping or Flag()
     return Equipment(
         store=store,
         accounts=accounts,
-        configuration=lambda: configuration,
+        configuration=discovery.current,
+        discover=discovery.renew,
         build_sink=build,
         clock=clock,
         emit=emit,

@@ -27,7 +27,7 @@ from rotator.events import Event
 from rotator.outlets import Outlets
 from rotator.outlets.logs import configure
 from rotator.outlets.metrics import Metrics
-from rotator.reconcile import Hands
+from rotator.reconcile import Found, Hands
 from rotator.web import CannotListen, make_app, serve
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _build(
         stream=sys.stderr,
         clock=clock,
     )
-    process, hands, stopping = uuid4().hex, Hands(), Flag()
+    process, hands, stopping, found = uuid4().hex, Hands(), Flag(), Found()
     ambient = own_credentials()
     metrics = Metrics(
         clock=clock,
@@ -103,6 +103,7 @@ def _build(
             on_request=metrics.on_request,
             ambient=ambient,
             paces=paces,
+            found=found,
         )
 
     source = settings.config or Path()

@@ -45,6 +45,7 @@ def explain(settings: Settings, given: Namespace) -> int:
     configuration = load_configuration(settings)
     with reading(configuration.state) as store:
         planner = Planner(equip(configuration, store, outlets_of(settings), actor="explain"))
+        configuration = planner.equipment.configuration()
         subject = subject_of(given.subject, store, planner)
         try:
             examined = _examine(configuration, planner, subject)

@@ -52,7 +52,7 @@ def hold_or_release(settings: Settings, given: Namespace) -> int:
     actor = actor_of(settings, given)
     with opened(configuration.state) as store:
         equipment = equip(configuration, store, outlets_of(settings), actor=actor)
-        whom = _whom(given, configuration, store, equipment)
+        whom = _whom(given, equipment.configuration(), store, equipment)
         if not confirmed(given, f"{given.command.capitalize()} {whom.called}?"):
             return FAILED
         change = _hold if given.command == "hold" else _release

@@ -46,6 +46,8 @@ def plan(settings: Settings, given: Namespace) -> int:
     policies = policies_of(configuration, None if was_known else given.policy)
     with reading(configuration.state) as store:
         planner = Planner(equip(configuration, store, outlets_of(settings), actor="plan"))
+        configuration = planner.equipment.configuration()
+        policies = policies_of(configuration, None if was_known else given.policy)
         only = user_subject(given.user, store, planner).ref if given.user else None
         if old is not None:
             return against(settings, given, store, (old, configuration), planner, only)

@@ -76,6 +76,8 @@ def run_once(settings: Settings, given: Namespace) -> int:
         equipment = equip(
             configuration, store, outlets_of(settings), actor="run", stopping=asked.stopping
         )
+        configuration = equipment.configuration()
+        policies = policies_of(configuration, given.policy)
         sweeper = Sweeper(equipment)
         subject = user_subject(given.user, store, Planner(equipment)) if given.user else None
         tally = _sweep(sweeper, policies, subject)

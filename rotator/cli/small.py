@@ -45,6 +45,7 @@ def validate(settings: Settings, _given: Namespace) -> int:
             warnings=list(map(_problem, warnings)),
             policies=[policy.name for policy in configuration.policies],
             accounts=[account.name for account in configuration.accounts],
+            organizations=[one.name for one in configuration.organizations],
             config_digest=configuration.digest,
         )
     else:
@@ -54,7 +55,9 @@ def validate(settings: Settings, _given: Namespace) -> int:
 
 def _fine(configuration: Configuration) -> str:
     policies = ", ".join(policy.name for policy in configuration.policies)
-    accounts = ", ".join(account.name for account in configuration.accounts)
+    names = [account.name for account in configuration.accounts]
+    names += [f"{one.name} (an organization)" for one in configuration.organizations]
+    accounts = ", ".join(names)
     return f"{configuration.source} is valid: policies {policies}; accounts {accounts}"
 
 

@@ -35,6 +35,9 @@ def agreement(configuration: Configuration, *, secrets: frozenset[str]) -> str:
     parts = {
         "policies": sorted(policy.digest for policy in configuration.policies),
         "accounts": sorted(digest(account, secrets=secrets) for account in configuration.accounts),
+        "organizations": sorted(
+            digest(one, secrets=secrets) for one in configuration.organizations
+        ),
         "freezes": sorted(digest(freeze, secrets=secrets) for freeze in configuration.freezes),
         "timing": digest(configuration.timing, secrets=secrets),
     }

@@ -21,6 +21,7 @@ from rotator.config.faults import nearest
 
 __all__ = [
     "UNFIT",
+    "AccountId",
     "Address",
     "CronExpression",
     "Days",
@@ -32,10 +33,12 @@ __all__ = [
     "PathPrefix",
     "Region",
     "RoleArn",
+    "RoleName",
     "StateUrl",
     "Text",
     "TimeOfDay",
     "TimeZone",
+    "UnitId",
 ]
 
 UNFIT = "rotator_unfit"
@@ -253,6 +256,27 @@ def _region(value: object) -> str:
     return value
 
 
+def _account_id(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{12}", value):
+        raise unfit('the 12 digits of an account\'s id, in quotes: "012345678901"')
+    return value
+
+
+def _unit(value: object) -> str:
+    # AWS Organizations API Reference, ListAccountsForParent, ParentId.
+    form = r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}"
+    if not isinstance(value, str) or not re.fullmatch(form, value):
+        raise unfit("the id of an organizational unit, such as ou-abcd-11112222")
+    return value
+
+
+def _role_name(value: object) -> str:
+    # IAM API Reference, Role: the name, which a path may stand before.
+    if not isinstance(value, str) or not re.fullmatch(r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}", value):
+        raise unfit("the name of a role, without its account: rotator, or ops/rotator")
+    return value
+
+
 def _address(value: object) -> tuple[str, int]:
     expected = "an address and a port, such as 127.0.0.1:9180 or [::1]:9180"
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
@@ -312,6 +336,9 @@ TimeOfDay = Annotated[time, PlainValidator(_time_of_day), _string(), Kind("time 
 Moment = Annotated[date | datetime, PlainValidator(_moment), _string(), Kind("date or date-time")]
 PathPrefix = Annotated[str, PlainValidator(_path_prefix), _string("^/(.*/)?$"), Kind("path")]
 RoleArn = Annotated[str, PlainValidator(_role), _string(), Kind("role ARN")]
+RoleName = Annotated[str, PlainValidator(_role_name), _string(), Kind("role name")]
+AccountId = Annotated[str, PlainValidator(_account_id), _string("^[0-9]{12}$"), Kind("account id")]
+UnitId = Annotated[str, PlainValidator(_unit), _string(), Kind("id of a unit")]
 Region = Annotated[str, PlainValidator(_region), _string(), Kind("region")]
 Address = Annotated[tuple[str, int], PlainValidator(_address), _string(), Kind("address and port")]
 StateUrl = Annotated[

@@ -18,7 +18,15 @@ from rotator.config.reading import read
 from rotator.config.tree import Entry, Fields, Items, Mark, Node, Scalar, quoted, scalars, shown_at
 from rotator.errors import ConfigError, Problem
 from rotator.judgement.lint import Remark, lint_policy, lint_timing
-from rotator.model import Account, Configuration, Freeze, HttpSettings, Policy, Timing
+from rotator.model import (
+    Account,
+    Configuration,
+    Freeze,
+    HttpSettings,
+    Organization,
+    Policy,
+    Timing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,16 +102,20 @@ class _Loader:
             if scalar.source is not None and isinstance(scalar.value, str)
         )
         self._policies: list[tuple[Fields, Policy]] = []
+        self._organizations: list[Organization] = []
 
     def configuration(self, *, complete: bool) -> Configuration:
         """All of it; `complete` is false where a file could not be read, so names may lack."""
         single = self._tree.only("version", "state", "http", "timing")
         root = take(Root, single, self._faults, partial=True).fields
         accounts = self._accounts()
-        self._read_policies([account.name for account in accounts], complete=complete)
+        names = [account.name for account in accounts]
+        names += [organization.name for organization in self._organizations]
+        self._read_policies(names, complete=complete)
         loaded = Configuration(
             policies=tuple(policy for _, policy in self._policies),
             accounts=accounts,
+            organizations=tuple(self._organizations),
             timing=Timing(**dict(root.timing)),
             freezes=self._freezes(),
             http=HttpSettings(*root.http.listen) if root.http else None,
@@ -121,12 +133,13 @@ class _Loader:
             return ()
         if not mapping.entries:
             self._faults.add(node.mark, "`accounts`: expected at least one, got an empty mapping")
-        accounts = [self._account(name, entry) for name, entry in mapping.entries.items()]
+        found = [self._account(name, entry) for name, entry in mapping.entries.items()]
+        accounts = [one for one in found if one is not None]
         self._refuse_same_accounts(mapping, [account for account, whole in accounts if whole])
         return tuple(account for account, _ in accounts)
 
-    def _account(self, name: str, entry: Entry) -> tuple[Account, bool]:
-        """An account, and whether its fields are right."""
+    def _account(self, name: str, entry: Entry) -> tuple[Account, bool] | None:
+        """An account, and whether its fields are right; None where it is an organization."""
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             sentence = f"{quoted(name)}: an account's name is of letters, digits, `-` and `_`"
             self._faults.add(entry.mark, sentence)
@@ -134,10 +147,33 @@ class _Loader:
         if node is None:
             return Account(name), False
         taken = take(AccountSection, node, self._faults)
+        section = taken.fields
+        if "organization" in node.entries:
+            self._organization(name, node, section)
+            return None
         if "external_id" in node.entries and "role_arn" not in node.entries:
             mark = node.entries["external_id"].mark
             self._faults.add(mark, "`external_id` goes with `role_arn` only")
-        return Account(name, **dict(taken.fields)), not taken.broken
+        account = Account(name, section.role_arn, section.external_id, section.region, section.rate)
+        return account, not taken.broken
+
+    def _organization(self, name: str, node: Fields, section: AccountSection) -> None:
+        if "role_arn" in node.entries:
+            mark = node.entries["role_arn"].mark
+            self._faults.add(mark, "`role_arn` is of one account; an organization has `role_name`")
+        found = section.organization
+        if found is not None:
+            one = Organization(
+                name,
+                found.role_name,
+                tuple(found.units or ()),
+                found.tag or {},
+                tuple(found.exclude or ()),
+                section.external_id,
+                section.region,
+                section.rate,
+            )
+            self._organizations.append(one)
 
     def _refuse_same_accounts(self, mapping: Fields, accounts: Sequence[Account]) -> None:
         """Two names for one account: every table and lock would see one, policies would see two."""
@@ -171,7 +207,10 @@ class _Loader:
         nodes = self._mappings("policies")
         if not nodes and complete:
             self._refuse_no_policies()
-        around = Surroundings(self._tables, accounts, self._secrets, self._files)
+        organizations = [one.name for one in self._organizations]
+        around = Surroundings(
+            self._tables, accounts, self._secrets, self._files, organizations=organizations
+        )
         named: set[str] = set()
         for own in nodes:
             node = with_defaults(own, defaults)

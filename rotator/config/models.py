@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from rotator.config.fields import (
+    AccountId,
     Address,
     CronExpression,
     Days,
@@ -26,10 +27,12 @@ from rotator.config.fields import (
     PathPrefix,
     Region,
     RoleArn,
+    RoleName,
     StateUrl,
     Text,
     TimeOfDay,
     TimeZone,
+    UnitId,
 )
 from rotator.model import Mode
 
@@ -204,6 +207,17 @@ class SinkSection(Section):
     create: bool = Field(default=True, description="Whether a place that does not exist is made.")
 
 
+class AccountTagsSection(Section):
+    """Which accounts of organizations, by their tags."""
+
+    noun = "`accounts`"
+    stand_ins = {"tag": {"?": "?"}}
+
+    tag: Annotated[dict[str, Text], Field(min_length=1), Kind("mapping of text to text")] = Field(
+        description="Tags that an account must have, all of them; the values are globs."
+    )
+
+
 class PolicySection(Section):
     """Which users' keys are rotated, when, and where the new ones go."""
 
@@ -223,7 +237,11 @@ class PolicySection(Section):
         "All users where not given.",
     )
     accounts: Given[Annotated[list[Name], Field(min_length=1)]] = Field(
-        None, description="Names of accounts; required where there is more than one."
+        None,
+        description=(
+            "Names of accounts or organizations, or `{tag: {NAME: GLOB}}` for accounts of"
+            " organizations; required where there is more than one."
+        ),
     )
     users: UsersSection = Field(description="Whom it covers.")
     schedule: ScheduleSection = Field(
@@ -291,11 +309,42 @@ class PolicySection(Section):
     )
 
 
+class OrganizationSection(Section):
+    """The accounts of an AWS organization, found by themselves."""
+
+    noun = "an organization"
+    stand_ins = {"role_name": "rotator"}
+
+    role_name: RoleName = Field(
+        description="The role that is assumed in each account, by its name."
+    )
+    units: Given[Annotated[list[UnitId], Field(min_length=1)]] = Field(
+        None,
+        description="Organizational units, with all that is in them; the whole organization where"
+        " not given.",
+    )
+    tag: Given[Annotated[dict[str, Text], Kind("mapping of text to text")]] = Field(
+        None, description="Tags that an account must have, all of them; the values are globs."
+    )
+    exclude: Given[list[AccountId]] = Field(
+        None,
+        description=(
+            "Ids of accounts that are never entered. One that is not in the organization stops all"
+            " of it: a slip of the pen must not let an account in."
+        ),
+    )
+
+
 class AccountSection(Section):
     """How an AWS account is entered; `{}` is by the credentials that the environment has."""
 
     noun = "an account"
 
+    organization: Given[OrganizationSection] = Field(
+        None,
+        description="Not one account, but those of an organization; without `role_arn`. The other"
+        " fields are those of each of them.",
+    )
     role_arn: Given[RoleArn] = Field(None, description="The role to assume.")
     external_id: Given[Text] = Field(
         None, description="The external id that the role's trust asks for."

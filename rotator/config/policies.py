@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rotator.config.checking import expect_fields, expect_items, field_names, take
 from rotator.config.digests import digest
 from rotator.config.models import (
+    AccountTagsSection,
     ExclusionSection,
     LimitsSection,
     PolicySection,
@@ -39,7 +40,7 @@ from rotator.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from rotator.config.faults import Faults
@@ -58,19 +59,22 @@ _EVERY_DAY = frozenset(range(7))
 class Surroundings:
     """What a policy is held against: installed types, account names, values from `${…}`.
 
-    `files` collects the files that policies made us read.
+    `files` collects the files that policies made us read. The names of `organizations` are among
+    the account names, and each stands for several.
     """
 
     tables: Tables
     accounts: Collection[str]
     secrets: frozenset[str]
     files: list[Path]
+    organizations: Collection[str] = ()
 
 
 def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
     """The policy; where something about it is wrong, that is in `faults`, and it is no use."""
-    fields = take(PolicySection, node, faults).fields
-    accounts = _accounts(node, fields, around.accounts, faults)
+    tags = _account_tags(node, around, faults)
+    fields = take(PolicySection, node.without("accounts") if tags else node, faults).fields
+    accounts = () if tags else _accounts(node, fields, around.accounts, faults)
     _refuse_empty_selectors(node, faults)
     policy = Policy(
         name=fields.name,
@@ -80,6 +84,7 @@ def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
         exclude=_exclusions(fields.users),
         enforce_only=_optional_selectors(fields.enforce_only),
         accounts=accounts,
+        account_tags=tags,
         schedule=_schedule(node, fields.schedule, faults),
         window=_window(node, fields.window, faults),
         rotate_after=fields.rotate_after,
@@ -93,7 +98,7 @@ def policy_from(node: Fields, around: Surroundings, faults: Faults) -> Policy:
         provision=fields.provision,
         approve=frozenset(map(DoorName, fields.approve)),
         limits=_limits(fields.limits),
-        sinks=_sinks(node, around, faults, one_account=len(accounts) == 1),
+        sinks=_sinks(node, around, faults, one_account=_is_one(accounts, around)),
     )
     return replace(policy, digest=digest(policy, secrets=around.secrets))
 
@@ -115,6 +120,21 @@ def _accounts(
                 faults.add(item.mark, f"{shown(item)} is named twice")
             seen.add(item.value)
     return tuple(fields.accounts if fields.accounts is not None else known)
+
+
+def _account_tags(node: Fields, around: Surroundings, faults: Faults) -> Mapping[str, str]:
+    """The tags by which accounts of organizations are chosen; none where they are named."""
+    given = node.get("accounts")
+    if not isinstance(given, Fields):
+        return {}
+    if not around.organizations:
+        faults.add(given.mark, "`accounts` by tag needs an `organization` among `accounts`")
+    return take(AccountTagsSection, given, faults).fields.tag
+
+
+def _is_one(accounts: Sequence[str], around: Surroundings) -> bool:
+    """Whether a policy can only ever mean one account."""
+    return len(accounts) == 1 and accounts[0] not in around.organizations
 
 
 def _retire(node: Fields, fields: PolicySection, faults: Faults) -> frozenset[str]:
@@ -228,7 +248,7 @@ def _sinks(
             spec := sink_spec(
                 entry,
                 tables=around.tables,
-                accounts=around.accounts,
+                accounts=[name for name in around.accounts if name not in around.organizations],
                 files=around.files,
                 faults=faults,
             )

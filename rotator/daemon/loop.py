@@ -164,7 +164,7 @@ class Daemon:
             source=configuration.source,
             config_digest=configuration.digest,
             policies=len(configuration.policies),
-            accounts=len(configuration.accounts),
+            accounts=len(configuration.accounts) + len(configuration.organizations),
             warnings=[str(warning) for warning in configuration.warnings],
         )
 
@@ -291,8 +291,11 @@ class Daemon:
         """Sweep one policy over its accounts, side by side."""
         assert self._sweeper is not None
         sweeper = self._sweeper
-        policy = self.watch.current.policy(name)
-        if policy is None or self.stopping.is_set():
+        if self.stopping.is_set():
+            return
+        sweeper.equipment.discover()
+        policy = sweeper.equipment.configuration().policy(name)
+        if policy is None:
             return
         accounts = accounts_of(sweeper.equipment, policy)
         with ThreadPoolExecutor(max_workers=SWEEPS_MAX, thread_name_prefix="sweep") as pool:

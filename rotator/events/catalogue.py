@@ -196,6 +196,33 @@ _THE_WORLD = {
         "Add those whom no policy covers to one, or exclude them and say why. Delete the root "
         "user's keys: no policy can replace them.",
     ),
+    Event.ACCOUNT_FOUND: Spec(
+        INFO,
+        ("organization",),
+        "An account was found in an organization, by the name that it has from now on.",
+        "Nothing, if the role is there: `account.failed` says where it is not.",
+    ),
+    Event.ACCOUNT_LOST: Spec(
+        WARNING,
+        ("organization",),
+        "An account that was worked in is not there any more: it was suspended, moved out of the "
+        "units, or does not match any more. What is open in it waits until it is back.",
+        "If it is to stay away, nothing. Else look at its state, its unit and its tags.",
+    ),
+    Event.ORGANIZATION_FAILED: Spec(
+        ERROR,
+        ("organization", "error", "code", "accounts"),
+        "The accounts of an organization could not be listed, or it excludes an account that it "
+        "does not have; told once for each cause. So many `accounts` are known from before, and "
+        "are worked in as before; in others nothing is begun.",
+        "Allow the organizations:List… actions, from the management account or a delegated one; or "
+        "correct the excluded id.",
+    ),
+    Event.ORGANIZATION_RECOVERED: Spec(
+        INFO,
+        ("organization", "since"),
+        "The accounts of the organization can be listed again.",
+    ),
     Event.ACCOUNT_THROTTLED: Spec(
         INFO,
         ("rate",),

@@ -62,6 +62,7 @@ FIELDS: dict[str, Field] = COMMON | {
     "report_at": Field("the moment whose state the credential report shows"),
     "report_digest": Field("the SHA-256 of the report as AWS gave it"),
     "rate": Field("requests a second that are let through from now on"),
+    "organization": Field("the organization's name in the configuration"),
     "order_id": Field("the number of the order"),
     "verb": Field("what was ordered"),
     "actor": Field("who said so"),

@@ -208,6 +208,7 @@ class Policy:
     exclude: tuple[Exclusion, ...] = ()
     enforce_only: tuple[Selector, ...] | None = None
     accounts: tuple[str, ...] = ()
+    account_tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     schedule: Schedule = Every(timedelta(hours=6))
     window: Window | None = None
     max_age: timedelta = timedelta(days=90)
@@ -225,23 +226,37 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Organization:
-    """Accounts found through AWS Organizations and entered by a role of one name."""
-
-    role_name: str
-    units: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Account:
     """How one AWS account is entered: ambient credentials, or a role to assume.
 
     `rate` is how many requests a second may read there; None: as many as it is found to bear.
+    `organization` names the one that it was found through, if it was, and `tags` are its own there.
     """
 
     name: str
     role_arn: str | None = None
+    external_id: str | None = field(default=None, repr=False)
+    region: str | None = None
+    rate: float | None = None
+    organization: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An AWS organization whose accounts are found, and entered by a role of one name.
+
+    Attributes:
+        units: organizational units, with all that is in them; empty: the whole organization.
+        tag: tags that an account must have; the values are globs.
+        exclude: ids of accounts that are never entered.
+    """
+
+    name: str
+    role_name: str
+    units: tuple[str, ...] = ()
+    tag: Mapping[str, str] = field(default_factory=dict, hash=False)
+    exclude: tuple[str, ...] = ()
     external_id: str | None = field(default=None, repr=False)
     region: str | None = None
     rate: float | None = None
@@ -261,6 +276,7 @@ class Configuration:
 
     policies: tuple[Policy, ...]
     accounts: tuple[Account, ...]
+    organizations: tuple[Organization, ...] = ()
     timing: Timing = Timing()
     freezes: tuple[Freeze, ...] = ()
     http: HttpSettings | None = HttpSettings()

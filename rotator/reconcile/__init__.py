@@ -1,6 +1,7 @@
 """Observe, judge, act once, record: the only part that both looks and changes."""
 
 from rotator.reconcile.comparing import compare
+from rotator.reconcile.discovery import Discovery, Found
 from rotator.reconcile.equipment import Equipment
 from rotator.reconcile.hands import Hands
 from rotator.reconcile.planning import Examined, Planner
@@ -12,8 +13,10 @@ from rotator.reconcile.visit import VisitResult, visit
 
 __all__ = [
     "Brought",
+    "Discovery",
     "Equipment",
     "Examined",
+    "Found",
     "Hands",
     "Planner",
     "Roll",

@@ -32,6 +32,7 @@ class Equipment:
         process: a random id of this process's start; with the thread it is the holder of leases.
         pause: waits so many seconds, or less when the process is asked to stop.
         stopping: set when nothing may be begun any more.
+        discover: lists the accounts of organizations anew, where that is due.
         actor: who acts when nobody ordered it, as the journal says it (`daemon`, `run`).
     """
 
@@ -43,6 +44,7 @@ class Equipment:
     emit: Emit
     process: str
     pause: Callable[[float], None]
+    discover: Callable[[], None] = lambda: None
     actor: str = "daemon"
     hands: Hands = field(default_factory=Hands)
     stopping: Flag = field(default_factory=Flag)

@@ -16,6 +16,7 @@ from tests.simulation.heard import Heard
 from tests.simulation.lateness import Lateness
 
 if TYPE_CHECKING:
+    from rotator.judgement.members import Member
     from tests.simulation.faults import Effects
     from tests.simulation.report import CredentialReport
     from tests.sinks.fakes import FakeClock
@@ -132,6 +133,7 @@ class FakeAws:
         calls: every call by name, in order.
         heard: what each process was told.
         report: the credential report; None: it is forbidden here.
+        members: the accounts of the organization; None: it may not be listed.
         details: whether GetAccountAuthorizationDetails is allowed.
     """
 
@@ -160,6 +162,7 @@ class FakeAws:
     heard: Heard = field(default_factory=Heard)
     report: CredentialReport | None = None
     details: bool = True
+    members: list[Member] | None = None
 
     def __post_init__(self) -> None:
         self.users = Users(self.clock)

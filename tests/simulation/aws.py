@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from rotator.aws.accounts import Accounts
-    from rotator.model import Account, Credential, Report, SigningKey
+    from rotator.judgement.members import Member
+    from rotator.model import Account, Credential, Organization, Report, SigningKey
 
 __all__ = ["ACCOUNT_ID", "FakeAccounts", "FakeAws", "FakeEntered", "FakeIam", "FakeKey"]
 
@@ -304,6 +305,17 @@ class FakeAccounts:
         iam = FakeIam(self.aws, account.name, account_id)
         caller = CALLER.format(account_id)
         return cast("Entered", FakeEntered(self.aws, iam, account.name, account_id, caller))
+
+    def members(
+        self, organization: Organization, *, tags: bool
+    ) -> tuple[tuple[Member, ...], Identity]:
+        self.aws.calls.append("ListAccounts")
+        if self.aws.members is None:
+            raise recorded.denied("organizations:ListAccounts", CALLER).read(
+                f"list the accounts of organization {organization.name}"
+            )
+        found = tuple(one if tags else replace(one, tags=None) for one in self.aws.members)
+        return found, Identity(ACCOUNT_ID, "AROA:rotator", CALLER.format(ACCOUNT_ID))
 
     def signing(self) -> tuple[SigningKey, ...]:
         return self.signs_with
