@@ -17,18 +17,19 @@ from rotator.cli.outcomes import WrongCall
 from rotator.config import Tables, load
 from rotator.events import Event, Level
 from rotator.formats import FORMATS
-from rotator.model import HttpSettings, Kept
+from rotator.model import HttpSettings, Kept, Timing
 from rotator.reconcile import Discovery, Equipment, Found, Hands
 from rotator.sinks import build, installed, sweep_leftovers
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from rotator.aws.accounts import Accounts
     from rotator.aws.ambient import Ambient
     from rotator.aws.pace import Paces
     from rotator.events import Emit
-    from rotator.model import Configuration, Renewed
+    from rotator.model import Account, Configuration, Renewed
     from rotator.outlets.logs import LogFormat
     from rotator.store import Store
 
@@ -38,6 +39,7 @@ __all__ = [
     "equip",
     "load_configuration",
     "own_credentials",
+    "paced",
     "paces_of",
     "settings_of",
     "state_of",
@@ -192,6 +194,22 @@ def equip(  # noqa: PLR0913 - the parts of a process
         actor=actor,
         hands=hands or Hands(),
         stopping=flag,
+    )
+
+
+def paced(accounts: Sequence[Account]) -> Accounts:
+    """The way into accounts for who has no store, and no configuration either."""
+    from rotator.aws.accounts import Accounts
+    from rotator.aws.pace import Rates
+    from rotator.aws.quiet import quiet_boto
+
+    quiet_boto()
+    return Accounts(
+        accounts,
+        environ=os.environ,
+        clock=clock,
+        request_timeout=Timing().request_timeout,
+        rates=None if _is_local(os.environ) else Rates(),
     )
 
 

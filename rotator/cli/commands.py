@@ -79,6 +79,12 @@ def _sinks(settings: Settings, given: Namespace) -> int:
     return sinks(settings, given)
 
 
+def _init(settings: Settings, given: Namespace) -> int:
+    from rotator.cli.init import init
+
+    return init(settings, given)
+
+
 def _state(settings: Settings, given: Namespace) -> int:
     from rotator.cli.state import state
 
@@ -107,6 +113,7 @@ COMMANDS: Mapping[str, Callable[[Settings, Namespace], int]] = {
     "close": _lever,
     "hold": _hold,
     "release": _hold,
+    "init": _init,
     "sinks": _sinks,
     "state": _state,
     "demo": _demo,

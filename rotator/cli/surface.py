@@ -331,6 +331,23 @@ COMMANDS = (
             ),
         ),
     ),
+    Command(
+        "init",
+        "A first look at an account, by its credential report alone: old keys, two keys, unused ones, root's; and policies in observe mode, by path and tag, ready for review.",
+        (
+            Option(
+                ("--account",),
+                "its name in the configuration, or what it is to be called; or its 12 digits, which the credentials must be of",
+                "NAME|ID",
+                is_required=True,
+            ),
+            Option(
+                ("--output",),
+                "write rotator.yaml into this folder, and never over one, instead of printing it",
+                "DIR",
+            ),
+        ),
+    ),
     Command("sinks", "The installed sinks, those of other packages included."),
     Command("state", "The store as a whole: make it, check it, copy it.", verbs=_STATE),
     Command(

@@ -36,6 +36,7 @@ COMMANDS = {
     "hold",
     "release",
     "credentials",
+    "init",
     "sinks",
     "state",
     "demo",
