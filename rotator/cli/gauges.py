@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from rotator.errors import StoreUnavailable
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from rotator.store import Standing as Row
     from rotator.store import Store
 
 __all__ = ["StepTimes", "standing_of"]
@@ -57,17 +55,13 @@ def standing_of(
     """
     if store is None:
         raise StoreUnavailable("the store is not open yet")
-    rows = [row for row in store.users() if row.user.policy is not None]
+    tally = store.tally()
     return Standing(
-        users=Counter((row.user.account, str(row.user.policy), row.user.phase) for row in rows),
-        blocked=Counter(
-            (str(row.user.policy), row.user.blocked_reason.value)
-            for row in rows
-            if row.user.blocked_reason is not None
-        ),
-        overdue=Counter(str(row.user.policy) for row in rows if row.user.overdue),
-        oldest_key_at=_oldest(rows),
-        swept_at=_swept(store, rows),
+        users=tally.standing,
+        blocked={(policy, reason.value): n for (policy, reason), n in tally.blocked.items()},
+        overdue=tally.overdue,
+        oldest_key_at=tally.oldest,
+        swept_at=_swept(store),
         uncovered={
             survey.account: survey.uncovered
             for survey in store.surveys().values()
@@ -77,21 +71,10 @@ def standing_of(
     )
 
 
-def _oldest(rows: list[Row]) -> dict[tuple[str, str], datetime]:
-    oldest: dict[tuple[str, str], datetime] = {}
-    for row in rows:
-        label = (row.user.account, str(row.user.policy))
-        listed = (k.key.created_at for k in row.keys if k.key.is_active and k.gone_at is None)
-        reported = (k.rotated_at for k in row.reported if k.is_active and k.rotated_at)
-        for made_at in (*listed, *reported):
-            oldest[label] = min(oldest.get(label, made_at), made_at)
-    return oldest
-
-
-def _swept(store: Store, rows: list[Row]) -> dict[str, datetime]:
+def _swept(store: Store) -> dict[str, datetime]:
     """Per policy, the account that has waited longest: silence about one is an alarm, too."""
     swept: dict[str, datetime] = {}
-    for policy, account_id in {(str(r.user.policy), r.user.ref.account_id) for r in rows}:
+    for policy, account_id in store.swept_pairs():
         last = store.last_sweep(policy, account_id, ok=True)
         if last is not None and last.ended_at is not None:
             swept[policy] = min(swept.get(policy, last.ended_at), last.ended_at)

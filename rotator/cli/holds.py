@@ -133,7 +133,7 @@ def _whom(
 
 def _account_id(store: Store, name: str) -> str | None:
     """The id of an account, once a user of it is known: its name may change, the id never."""
-    ids = {row.user.ref.account_id for row in store.users() if row.user.account == name}
+    ids = {account_id for account, account_id in store.account_ids() if account == name}
     return ids.pop() if len(ids) == 1 else None
 
 

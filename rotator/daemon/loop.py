@@ -331,10 +331,7 @@ class Daemon:
         """Visit every open rotation once: its next moment may be another after a reload."""
         assert self._sweeper is not None
         try:
-            rows = self._sweeper.equipment.store.users()
-            self._sweeper.visit_now(
-                (row.user.ref, row.user.account, row.user.name) for row in rows if row.rotation
-            )
+            self._sweeper.visit_now(self._sweeper.equipment.store.open_rotations())
         except StoreError as exc:
             self._store_failed(exc)
 

@@ -58,7 +58,7 @@ def scene_of(
 def last_sweeps(equipment: Equipment, policies: Sequence[Policy]) -> dict[str, datetime | None]:
     """When each policy's account that has waited longest was swept; None: one never was."""
     store = equipment.store
-    ids = {row.user.account: row.user.ref.account_id for row in store.users()}
+    ids = dict(store.account_ids())
     found: dict[str, datetime | None] = {}
     for policy in policies:
         last = [

@@ -136,8 +136,12 @@ class Sweeper:
         Raises:
             StoreError: the store cannot be used.
         """
+        return self._called(self.equipment.hands.stranded())
+
+    def _called(self, refs: Iterable[UserRef]) -> list[tuple[UserRef, str, str]]:
+        """The names of users and of their accounts, as far as they are on record."""
         found: list[tuple[UserRef, str, str]] = []
-        for ref in self.equipment.hands.stranded():
+        for ref in refs:
             # Whose row makes no sense is told of by each sweep, and must not keep the others.
             with suppress(RowDamaged):
                 row = self.equipment.store.know(ref).user
@@ -224,10 +228,7 @@ class Sweeper:
         while (held := self.equipment.hands.users()) and time.monotonic() < deadline:
             try:
                 waiting(held)
-                known = {row.user.ref: row.user for row in self.equipment.store.users()}
-                self.visit_now(
-                    (ref, known[ref].account, known[ref].name) for ref in held if ref in known
-                )
+                self.visit_now(self._called(held))
             except StoreError as exc:
                 self.equipment.emit(Event.STORE_FAILED, error=str(exc))
             if self.equipment.hands.users():

@@ -19,6 +19,7 @@ from rotator.store.schema import METADATA, meta
 from rotator.store.sightings import Sightings
 from rotator.store.surveys import Surveys
 from rotator.store.sweeps import Sweeps
+from rotator.store.tallies import Tallies
 from rotator.store.twice import twice
 from rotator.store.upkeep import Upkeep, before_version, quick_check
 from rotator.store.watermark import HOME, Watermark, home_of
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Store", "create", "open_store"]
 
 
-class Store(Leases, Changes, Orders, Readings, Around, Sightings, Surveys, Sweeps, Upkeep):
+class Store(Leases, Changes, Orders, Readings, Around, Sightings, Surveys, Sweeps, Tallies, Upkeep):
     """All that rotator remembers; safe to share between threads, and between processes.
 
     Every method may raise a `StoreError`; no other error of the database's leaves it.
