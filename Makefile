@@ -37,7 +37,7 @@ MINUTES ?= 10
 # make replicas USERS=40
 USERS ?= 200
 
-.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth bench twins worlds lint format lock clean
+.PHONY: help setup demo test test-fast kills leaks fuzz faults replicas soak teeth bench scale twins worlds lint format lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) \
@@ -127,6 +127,9 @@ bench: $(BENCH_STAMP) ## Measure a sweep beside other tools; writes docs/perform
 		--no-build-isolation --force-reinstall .
 	$(BIN)/python -m tests.bench --rotator $(BENCH)/rotator/bin/rotator \
 		--custodian $(BENCH)/custodian --write docs/performance.md
+
+scale: $(STAMP) ## Measure a day of 5,000 users, and reckon with 200 such accounts (5 minutes)
+	$(BIN)/python -m tests.survey.scale --write docs/scale.md
 
 ACCOUNTS ?= 400
 twins: $(STAMP) ## Live through accounts twice, surveyed by report and listed live (20 minutes)
