@@ -41,9 +41,11 @@ class _Block:
 def keep_standing(journey: Visit, action: Action) -> None:
     """Record where the user stands, and tell of stops, holds and overdue keys that are new."""
     before = journey.known.user
-    row = replace(standing_of(journey.case, action, before), reported=_reported(journey))
-    if journey.case.listed_at is None and before is not None:
-        row = replace(row, look_at=before.look_at)
+    row = replace(
+        standing_of(journey.case, action, before),
+        reported=_reported(journey),
+        look_at=_look_at(journey),
+    )
     with journey.change(mends=True) as change:
         for order in newly_open(journey.case):
             change.open_approval(order.order_id)
@@ -54,6 +56,19 @@ def keep_standing(journey: Visit, action: Action) -> None:
     _tell(journey, before, row)
     if row.blocked is None:
         _tell_rescheduled(journey, before, row)
+
+
+def _look_at(journey: Visit) -> datetime | None:
+    """When the keys are to be listed for once after all, where that could not be done now.
+
+    Of a user who is not there any more there is nothing to list.
+    """
+    before = journey.known.user
+    if before is None or before.look_at is None or journey.case.listed_at is not None:
+        return None
+    if journey.roll.user(journey.user.ref) is None:
+        return None
+    return max(before.look_at, journey.case.now + journey.case.timing.retry_max)
 
 
 def _reported(journey: Visit) -> str | None:

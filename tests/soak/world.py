@@ -27,6 +27,7 @@ from tests.simulation.intents import Intents
 from tests.simulation.lateness import Lateness
 from tests.simulation.monitor import Monitor
 from tests.simulation.replicas import BOTH, Replicas
+from tests.simulation.report import CredentialReport
 from tests.simulation.world import DAY, HOUR, MINUTE, READABLE, WRITEONLY, policy, sink_spec
 
 if TYPE_CHECKING:
@@ -176,6 +177,8 @@ class Soaked(Replicas):
         world.aws.new_key_delay = timedelta(seconds=1)
         world.aws.lateness = Lateness(Random(seed), new_keys=timedelta(seconds=2))
         world._watch()
+        # In every other world the credential report may be read, and users are left out by it.
+        world.aws.report = CredentialReport(world.aws) if seed % 2 else None
         for number, name in enumerate(NAMES[:users]):
             world.newcomer(name, age=2 * DAY + number * HOUR)
         for number in BOTH:

@@ -345,3 +345,37 @@ def test_that_nobody_watches_for_quarantines_is_said_once(world: World) -> None:
 
     assert len(first.left_out) == 1
     assert len(told(world, "account.unwatched")) == 1
+
+
+def test_a_user_who_is_gone_before_it_was_listed_is_let_go(world: World) -> None:
+    """Nobody asks about it again and again, and nothing of it is waited for."""
+    world.add_user("bob", age=DAY)
+    eve = world.add_user("eve", age=DAY)
+    daemon = SimulatedDaemon(world)
+    daemon.live(world.clock() + HOUR)
+    world.aws.delete_user(eve)
+    before = Counter(world.aws.calls)["ListAccessKeys"]
+
+    daemon.live(world.clock() + 6 * DAY)
+
+    row = world.row(eve)
+    assert Counter(world.aws.calls)["ListAccessKeys"] - before <= 2
+    assert row is not None
+    assert row.look_at is None
+
+
+def test_keys_that_cannot_be_listed_are_tried_again_later(world: World) -> None:
+    """And not all the time, however long it takes."""
+    world.add_user("eve", age=DAY)
+    daemon = SimulatedDaemon(world)
+    daemon.live(world.clock() + HOUR)
+    world.aws.failing["ListAccessKeys"] = recorded.THROTTLING
+    world.aws.calls.clear()
+
+    daemon.live(world.clock() + 5 * DAY)
+    tried = Counter(world.aws.calls)["ListAccessKeys"]
+    world.aws.failing.clear()
+    daemon.live(world.clock() + DAY)
+
+    assert 1 < tried <= 5 * 24 + 1
+    assert {row.user.look_at for row in world.store.users()} == {None}

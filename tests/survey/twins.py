@@ -230,6 +230,8 @@ def _compared(reading: _Twin, asking: _Twin, until: datetime) -> Came:
                 came.differs = came.differs or f"by report {mine}, live {other}"
         if min(len(ours), len(theirs)) < count:
             came.differs = came.differs or f"by report {ours}, live {theirs}"
+    if came.calls[0] > came.calls[1]:
+        came.differs = came.differs or f"{came.calls[0]} calls by report, {came.calls[1]} live"
     return came
 
 
