@@ -73,9 +73,11 @@ class Reports:
         kept.asked_at = equipment.clock()
         try:
             report = entered.iam.report(
-                deadline=kept.asked_at + PATIENCE, clock=equipment.clock, pause=equipment.pause
+                deadline=kept.asked_at + PATIENCE, clock=equipment.clock, pause=self._pause
             )
         except ReadError as exc:
+            if equipment.stopping.is_set():
+                return
             if kept.why != str(exc):
                 equipment.emit(
                     Event.REPORT_FAILED, account=entered.name, error=str(exc), code=exc.code
@@ -87,3 +89,13 @@ class Reports:
         if kept.why:
             equipment.emit(Event.REPORT_RECOVERED, account=entered.name)
         kept.report, kept.why = report, ""
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but for no report where the process is to end.
+
+        Raises:
+            ReadError: it is.
+        """
+        if self._equipment.stopping.is_set():
+            raise ReadError("the process is asked to stop")
+        self._equipment.pause(seconds)

@@ -379,3 +379,17 @@ def test_keys_that_cannot_be_listed_are_tried_again_later(world: World) -> None:
 
     assert 1 < tried <= 5 * 24 + 1
     assert {row.user.look_at for row in world.store.users()} == {None}
+
+
+def test_a_process_that_is_to_end_waits_for_no_report(world: World) -> None:
+    """A minute would be most of what it has left, and nothing is told of it."""
+    assert world.aws.report is not None
+    world.aws.report.takes = HOUR
+    world.add_user(age=DAY)
+    world.equipment.stopping.set()
+    began = world.clock()
+
+    swept(world)
+
+    assert world.clock() - began < MINUTE
+    assert told(world, "report.failed") == []
