@@ -9,6 +9,7 @@ from rotator.cli.build import equip, load_configuration
 from rotator.cli.calendar import calendar
 from rotator.cli.outcomes import FAILED, FINE, PENDING, WrongCall
 from rotator.cli.output import say, table, tell, tell_document
+from rotator.cli.progress import Progress
 from rotator.cli.quiet import outlets_of
 from rotator.cli.rows import action_row
 from rotator.cli.stores import reading
@@ -45,7 +46,9 @@ def plan(settings: Settings, given: Namespace) -> int:
     was_known = old is not None and given.policy and old.policy(given.policy)
     policies = policies_of(configuration, None if was_known else given.policy)
     with reading(configuration.state) as store:
-        planner = Planner(equip(configuration, store, outlets_of(settings), actor="plan"))
+        progress = Progress("users looked at")
+        equipment = equip(configuration, store, outlets_of(settings), actor="plan")
+        planner = Planner(equipment, on_look=progress)
         configuration = planner.equipment.configuration()
         policies = policies_of(configuration, None if was_known else given.policy)
         only = user_subject(given.user, store, planner).ref if given.user else None
@@ -54,6 +57,7 @@ def plan(settings: Settings, given: Namespace) -> int:
         if given.until is not None:
             return calendar(settings, given, planner, policies, only)
         examined, errors = _examine(planner, policies, only)
+        progress.end()
         proposals = _proposals(policies, store)
     rows = [row_of(one) for one in examined if given.user or not _is_idle(one)]
     _print(settings, rows, errors, proposals, looked_at=len(examined))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from rotator.errors import RowDamaged
@@ -17,7 +18,7 @@ from rotator.reconcile.shortlist import shortlist
 from rotator.reconcile.visit import observe_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
@@ -47,8 +48,15 @@ class Planner:
         unread: users whose record makes no sense, and the sentence that says so.
     """
 
-    def __init__(self, equipment: Equipment) -> None:
+    def __init__(
+        self,
+        equipment: Equipment,
+        *,
+        on_look: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - nobody waits
+    ) -> None:
+        """`on_look` is told of each user looked at: how many of how many it were by then."""
         self.equipment = equipment
+        self._on_look = on_look
         self._rolls = Rolls(equipment, records=False)
         self.unread: dict[UserRef, str] = {}
 
@@ -83,8 +91,9 @@ class Planner:
         found = self._examine_all(entered, roll, chosen.look)
         return [*found, *(Examined(one.user, one.case, one.action) for one in chosen.left_out)]
 
-    def _examine_all(self, entered: Entered, roll: Roll, users: Iterable[User]) -> list[Examined]:
+    def _examine_all(self, entered: Entered, roll: Roll, users: Sequence[User]) -> list[Examined]:
         """Look at users side by side, and give them back in their order."""
+        done = count(1)
         with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="look") as pool:
 
             def look_at(user: User) -> Examined | None:
@@ -93,6 +102,8 @@ class Planner:
                 except RowDamaged as exc:
                     self.unread[user.ref] = f"{user}: {exc}"
                     return None
+                finally:
+                    self._on_look(next(done), len(users))
 
             return [one for one in pool.map(look_at, users) if one is not None]
 
