@@ -83,6 +83,8 @@ def active(aws: LocalAws) -> int:
         pytest.param((), id="nothing is denied"),
         pytest.param((DETAILS,), id="the listing in one call is denied"),
         pytest.param((DETAILS, "iam:ListGroupsForUser"), id="groups, which no selector names"),
+        pytest.param((DETAILS, "iam:ListUserTags"), id="tags, which no selector names"),
+        pytest.param(("iam:GenerateCredentialReport",), id="the credential report is denied"),
     ],
 )
 def test_what_can_be_done_without_goes_on(
@@ -100,7 +102,6 @@ def test_what_can_be_done_without_goes_on(
     "denied",
     [
         pytest.param((DETAILS, "iam:ListUsers"), id="users cannot be listed in any way"),
-        pytest.param((DETAILS, "iam:ListUserTags"), id="tags cannot be read in any way"),
     ],
 )
 def test_an_account_whose_users_cannot_be_listed_is_left_alone(
