@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from rotator.config.faults import nearest
 from rotator.config.fields import UNFIT
-from rotator.config.models import Section
+from rotator.config.section import Section
 from rotator.config.tree import Fields, Items, Node, find, is_secret, plain, quoted, shown
 
 if TYPE_CHECKING:

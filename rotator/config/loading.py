@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rotator.config.account_models import AccountSection
 from rotator.config.checking import expect_fields, expect_items, take
 from rotator.config.digests import agreement
 from rotator.config.faults import Faults
 from rotator.config.gaps import longest_freeze, longest_gap
 from rotator.config.merging import DEFAULTS_NEVER, merge, with_defaults
-from rotator.config.models import AccountSection, FreezeSection, PolicySection, Root
+from rotator.config.models import FreezeSection, PolicySection, Root
 from rotator.config.places import one_way_remarks
 from rotator.config.policies import Surroundings, moment_of, policy_from
 from rotator.config.reading import read

@@ -7,15 +7,14 @@ other policies, is refused by the modules that make the nouns of `rotator.model`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
+from rotator.config.account_models import AccountSection
 from rotator.config.fields import (
-    AccountId,
     Address,
     CronExpression,
     Days,
@@ -25,15 +24,12 @@ from rotator.config.fields import (
     Moment,
     Name,
     PathPrefix,
-    Region,
-    RoleArn,
-    RoleName,
     StateUrl,
     Text,
     TimeOfDay,
     TimeZone,
-    UnitId,
 )
+from rotator.config.section import Section, StandIns
 from rotator.model import Mode
 
 __all__ = [
@@ -54,21 +50,6 @@ __all__ = [
 ]
 
 _UTC = ZoneInfo("UTC")
-
-
-class Section(BaseModel):
-    """One mapping of the YAML.
-
-    Attributes:
-        noun: what it is called in sentences, with its article.
-        stand_ins: values in place of required fields that are missing or wrong, so that the
-            others can be looked at too; such a configuration is refused anyhow.
-    """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    noun: ClassVar[str] = "a section"
-    stand_ins: ClassVar[Mapping[str, JsonValue]] = {}
 
 
 class SelectorSection(Section):
@@ -108,7 +89,7 @@ class UsersSection(Section):
     """The users whom the policy covers."""
 
     noun = "`users`"
-    stand_ins = {"include": [{"name": "?"}]}
+    stand_ins: ClassVar[StandIns] = {"include": [{"name": "?"}]}
 
     include: Annotated[list[SelectorSection], Field(min_length=1)] = Field(
         description="Selectors; a user whom any of them matches is covered."
@@ -162,7 +143,6 @@ class WindowSection(Section):
 
 
 _Count = Annotated[int, Field(ge=1), Kind("whole number")]
-_Rate = Annotated[float, Field(ge=0.1, le=1000), Kind("number")]
 
 
 class LimitsSection(Section):
@@ -188,7 +168,7 @@ class SinkSection(Section):
     model_config = ConfigDict(extra="allow")
 
     noun = "a sink"
-    stand_ins = {"type": "?"}
+    stand_ins: ClassVar[StandIns] = {"type": "?"}
 
     type: Name = Field(description="The type of sink; `rotator sinks` lists what is installed.")
     id: Given[Name] = Field(
@@ -207,22 +187,15 @@ class SinkSection(Section):
     create: bool = Field(default=True, description="Whether a place that does not exist is made.")
 
 
-class AccountTagsSection(Section):
-    """Which accounts of organizations, by their tags."""
-
-    noun = "`accounts`"
-    stand_ins = {"tag": {"?": "?"}}
-
-    tag: Annotated[dict[str, Text], Field(min_length=1), Kind("mapping of text to text")] = Field(
-        description="Tags that an account must have, all of them; the values are globs."
-    )
-
-
 class PolicySection(Section):
     """Which users' keys are rotated, when, and where the new ones go."""
 
     noun = "a policy"
-    stand_ins = {"name": "?", "users": {"include": [{"name": "?"}]}, "rotate_after": "1d"}
+    stand_ins: ClassVar[StandIns] = {
+        "name": "?",
+        "users": {"include": [{"name": "?"}]},
+        "rotate_after": "1d",
+    }
 
     name: Name = Field(description="Unique over all files.")
     description: Given[Text] = Field(None, description="For people.")
@@ -309,63 +282,11 @@ class PolicySection(Section):
     )
 
 
-class OrganizationSection(Section):
-    """The accounts of an AWS organization, found by themselves."""
-
-    noun = "an organization"
-    stand_ins = {"role_name": "rotator"}
-
-    role_name: RoleName = Field(
-        description="The role that is assumed in each account, by its name."
-    )
-    units: Given[Annotated[list[UnitId], Field(min_length=1)]] = Field(
-        None,
-        description="Organizational units, with all that is in them; the whole organization where"
-        " not given.",
-    )
-    tag: Given[Annotated[dict[str, Text], Kind("mapping of text to text")]] = Field(
-        None, description="Tags that an account must have, all of them; the values are globs."
-    )
-    exclude: Given[list[AccountId]] = Field(
-        None,
-        description=(
-            "Ids of accounts that are never entered. One that is not in the organization stops all"
-            " of it: a slip of the pen must not let an account in."
-        ),
-    )
-
-
-class AccountSection(Section):
-    """How an AWS account is entered; `{}` is by the credentials that the environment has."""
-
-    noun = "an account"
-
-    organization: Given[OrganizationSection] = Field(
-        None,
-        description="Not one account, but those of an organization; without `role_arn`. The other"
-        " fields are those of each of them.",
-    )
-    role_arn: Given[RoleArn] = Field(None, description="The role to assume.")
-    external_id: Given[Text] = Field(
-        None, description="The external id that the role's trust asks for."
-    )
-    region: Given[Region] = Field(
-        None, description="The region to sign in for; that of the AWS settings where not given."
-    )
-    rate: Given[_Rate] = Field(
-        None,
-        description=(
-            "How many requests a second may read there, which people and other tools share; a tenth"
-            " of them may change. Where not given, what the account bears is found out, up to 20."
-        ),
-    )
-
-
 class FreezeSection(Section):
     """A span in which the doors of all policies are shut."""
 
     noun = "a freeze"
-    stand_ins = {"name": "?", "from": "2000-01-01", "until": "2000-01-02"}
+    stand_ins: ClassVar[StandIns] = {"name": "?", "from": "2000-01-01", "until": "2000-01-02"}
 
     name: Name = Field(description="Unique over all files; the gate says it.")
     starts: Moment = Field(
@@ -426,7 +347,7 @@ class Root(Section):
     """The fields of a file. In a folder the files are read as one."""
 
     noun = "the configuration"
-    stand_ins = {"policies": []}
+    stand_ins: ClassVar[StandIns] = {"policies": []}
 
     version: Annotated[Literal[1], Kind("1")] = Field(1, description="The version of this form.")
     state: StateUrl = Field(

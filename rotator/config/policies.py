@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import TYPE_CHECKING
 
+from rotator.config.account_models import AccountTagsSection
 from rotator.config.checking import expect_fields, expect_items, field_names, take
 from rotator.config.digests import digest
 from rotator.config.models import (
-    AccountTagsSection,
     ExclusionSection,
     LimitsSection,
     PolicySection,

@@ -10,14 +10,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from rotator.config.account_models import AccountSection, OrganizationSection
 from rotator.config.fields import Kind
 from rotator.config.models import (
-    AccountSection,
     ExclusionSection,
     FreezeSection,
     HttpSection,
     LimitsSection,
-    OrganizationSection,
     PolicySection,
     Root,
     ScheduleSection,

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import ceil
 from socket import gethostname
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -15,13 +14,12 @@ from uuid import uuid4
 import rotator
 from rotator.errors import STORE_AWAY, LeaseLost, ReadError, RotatorError, RowDamaged, StoreError
 from rotator.events import Event
-from rotator.judgement.selection import described
-from rotator.judgement.wording import span
 from rotator.model import Stop, User
 from rotator.reconcile.abreast import Room, visit_in_order
 from rotator.reconcile.candidates import accounts_of, candidates, user_of
 from rotator.reconcile.cases import wrong_clock
 from rotator.reconcile.census import take_census
+from rotator.reconcile.remarks import Remarks
 from rotator.reconcile.rolls import Roll, Rolls
 from rotator.reconcile.shortlist import LeftOut, Shortlist, shortlist
 from rotator.reconcile.standing import note_unreachable
@@ -80,10 +78,11 @@ class Sweeper:
     rolls: Rolls = field(init=False)
     _announced: tuple[tuple[SigningKey, ...], datetime] | None = None
     _ids: dict[str, str] = field(default_factory=dict)
-    _told: dict[tuple[Event, str, str, str], str] = field(default_factory=dict)
+    _remarks: Remarks = field(init=False)
 
     def __post_init__(self) -> None:
         self.rolls = Rolls(self.equipment)
+        self._remarks = Remarks(self.equipment)
 
     def sweep(
         self, policy: Policy, account: Account, *, trigger: str, only: UserRef | None = None
@@ -104,7 +103,8 @@ class Sweeper:
             self.equipment.emit(Event.SWEEP_STARTED, **names, trigger=trigger)
             chosen = self._choose(policy, roll, names, only)
             room = Room.of(self.equipment, policy, entered.account_id)
-            visits = self._visit_all(entered, roll, chosen.look, sweep_id, room)
+            since = begun_at if only is None else None
+            visits = self._visit_all(entered, roll, chosen.look, sweep_id, room, since=since)
             self._end(sweep_id, visits, names, begun_at, left_out=len(chosen.left_out))
         except StoreError as exc:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
@@ -308,7 +308,7 @@ class Sweeper:
         store.note_users(one.row for one in chosen.left_out if one.is_news(known.get(one.user.ref)))
         store.note_reported(roll.account_id, chosen.reported(roll, known))
         everybody = [*chosen.look, *(one.user for one in chosen.left_out)]
-        self._tell_doubts(policy, everybody, names)
+        self._remarks.tell(policy, everybody, names)
         return chosen
 
     def _visit_all(
@@ -318,6 +318,8 @@ class Sweeper:
         users: Sequence[User],
         sweep_id: str | None,
         room: Room,
+        *,
+        since: datetime | None = None,
     ) -> list[VisitResult]:
         """Visit users side by side; whatever happens to one of them ends only its own visit.
 
@@ -327,14 +329,21 @@ class Sweeper:
         with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="visit") as pool:
 
             def begin(user: User) -> Future[VisitResult]:
-                return pool.submit(self._visit, entered, roll, user, sweep_id)
+                return pool.submit(self._visit, entered, roll, user, sweep_id, since)
 
             visits = visit_in_order(begin, users, room, THREADS)
         # After their answers: the one before may have come before the machine slept.
         self._tell_clock(entered)
         return visits
 
-    def _visit(self, entered: Entered, roll: Roll, user: User, sweep_id: str | None) -> VisitResult:
+    def _visit(
+        self,
+        entered: Entered,
+        roll: Roll,
+        user: User,
+        sweep_id: str | None,
+        since: datetime | None,
+    ) -> VisitResult:
         about = {
             "account": user.account,
             "user": user.name,
@@ -344,7 +353,7 @@ class Sweeper:
         if self.equipment.stopping.is_set() and user.ref not in self.equipment.hands.users():
             return VisitResult(user, None, left_to_another=True)
         try:
-            return visit(self.equipment, entered, roll, user, sweep_id=sweep_id)
+            return visit(self.equipment, entered, roll, user, sweep_id=sweep_id, since=since)
         except STORE_AWAY:
             raise
         except LeaseLost as exc:
@@ -385,37 +394,3 @@ class Sweeper:
             failed=counts.failed,
             seconds=(self.equipment.clock() - begun_at).total_seconds(),
         )
-
-    def _tell_doubts(self, policy: Policy, users: Sequence[User], names: dict[str, str]) -> None:
-        """What a sweep shows to be doubtful about a policy; each is told once, until it changes."""
-        if not users:
-            message = f"policy {policy.name} selects nobody in account {names['account']}"
-            self._tell_once(Event.POLICY_UNMATCHED, names, message=message)
-        a_day = len(users) * (DAY / policy.rotate_after)
-        if a_day > policy.limits.issue:
-            message = (
-                f"{len(users)} users with rotate_after {span(policy.rotate_after)} need"
-                f" {ceil(a_day)} new keys a day, and limits.issue allows {policy.limits.issue}"
-            )
-            self._tell_once(Event.POLICY_LIMITED, names, message=message)
-        for exclusion in policy.exclude:
-            expires = exclusion.expires
-            if expires is not None and expires <= self.equipment.clock():
-                self._tell_once(
-                    Event.EXCLUSION_EXPIRED,
-                    names,
-                    exclusion=described(exclusion.selector),
-                    expires_at=expires,
-                    stated_reason=exclusion.reason,
-                )
-
-    def _tell_once(self, event: Event, names: dict[str, str], **fields: object) -> None:
-        """Tell of a doubt unless the last thing told of it was the same.
-
-        Only the last is kept: the number of users in a sentence may be another at each sweep.
-        """
-        about = (event, names["policy"], names["account"], str(fields.get("exclusion", "")))
-        said = repr(sorted(fields.items()))
-        if self._told.get(about) != said:
-            self._told[about] = said
-            self.equipment.emit(event, **names, **fields)

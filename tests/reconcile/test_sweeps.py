@@ -139,7 +139,7 @@ def test_what_was_told_before_last_is_forgotten(world: World) -> None:
         world.add_user(f"more{number}")
 
     assert len(told(world, "policy.limited")) == 4
-    assert len(world.sweeper._told) == 1
+    assert len(world.sweeper._remarks._told) == 1
 
 
 def test_a_rotation_is_visited_when_its_moment_comes(world: World) -> None:
