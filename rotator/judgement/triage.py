@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from rotator.model import NeverUsed, UsedAt
@@ -145,14 +146,16 @@ class _Names:
     """Names of policies: letters, digits and dashes, no two alike."""
 
     def __init__(self) -> None:
-        self._taken: Counter[str] = Counter()
+        self._taken: set[str] = set()
 
     def of(self, text: str) -> str:
-        """A name like the text."""
+        """A name like the text, with the first number that makes it another where it is taken."""
         plain = "".join(char if char.isascii() and char.isalnum() else "-" for char in text)
-        name = "-".join(part for part in plain.lower().split("-") if part) or "policy"
-        self._taken[name] += 1
-        return name if self._taken[name] == 1 else f"{name}-{self._taken[name]}"
+        like = "-".join(part for part in plain.lower().split("-") if part) or "policy"
+        numbered = (f"{like}-{number}" for number in count(2))
+        name = next(one for one in chain([like], numbered) if one not in self._taken)
+        self._taken.add(name)
+        return name
 
 
 def _first(path: str) -> str:

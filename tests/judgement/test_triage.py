@@ -137,6 +137,13 @@ def test_no_two_policies_have_one_name() -> None:
     assert len(set(names)) == 3
 
 
+def test_a_name_that_was_made_is_not_given_again() -> None:
+    """A path may be called what another's second name would be."""
+    found = proposed(user("a", "/CI/"), user("b", "/ci-2/"), user("c", "/ci/"))
+
+    assert [one.name for one in found] == ["ci", "ci-2", "ci-3"]
+
+
 paths = st.sampled_from(["/", "/ci/", "/ci/deploy/", "/CI/", "/apps/x/y/", "/team-blue/"])
 tags = st.dictionaries(st.sampled_from(["team", "env"]), st.sampled_from(["blue", "red", "*", ""]))
 
