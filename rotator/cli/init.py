@@ -195,7 +195,15 @@ def _policy(policy: Proposal, account: Account) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Text as YAML takes it between double quotes."""
+    """Text as YAML takes it between double quotes; `${` of an account's names refers to nothing."""
     import json
 
-    return json.dumps(text)
+    escaped = "".join(
+        f"\\U{ord(char):08x}" if ord(char) > _FIRST_PLANE else json.dumps(char)[1:-1]
+        for char in text.replace("${", "$${")
+    )
+    return f'"{escaped}"'
+
+
+_FIRST_PLANE = 0xFFFF
+"""The last character that JSON escapes as one; of others it makes pairs, which YAML refuses."""
