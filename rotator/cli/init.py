@@ -50,6 +50,11 @@ def init(settings: Settings, given: Namespace) -> int:
         raise Refused(f"{exc}; `init` goes by the credential report alone") from exc
     if not found.with_keys:
         raise Refused(f"no user of account {account.name} ({account_id}) has an access key")
+    if not policies:
+        raise Refused(
+            f"no user of account {account.name} ({account_id}) who has an access key in the report "
+            f"of {moment(found.generated_at)} is there any more; AWS makes a new one after 4 hours"
+        )
     text = page(account, account_id, found, policies)
     if target is not None:
         _write(target, text)
