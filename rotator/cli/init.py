@@ -47,7 +47,9 @@ def init(settings: Settings, given: Namespace) -> int:
     try:
         found, policies, account_id = _look(account, given.account)
     except ReadError as exc:
-        raise Refused(f"{exc}; `init` goes by the credential report alone") from exc
+        raise Refused(
+            f"{exc}; `init` goes by the credential report, and asks about no single key"
+        ) from exc
     if not found.with_keys:
         raise Refused(f"no user of account {account.name} ({account_id}) has an access key")
     if not policies:

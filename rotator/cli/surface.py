@@ -333,7 +333,7 @@ COMMANDS = (
     ),
     Command(
         "init",
-        "A first look at an account, by its credential report alone: old keys, two keys, unused ones, root's; and policies in observe mode, by path and tag, ready for review.",
+        "A first look at an account, by its credential report and the list of its users: old keys, two keys, unused ones, root's; and policies in observe mode, by path and tag, ready for review.",
         (
             Option(
                 ("--account",),
