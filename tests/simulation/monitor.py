@@ -75,6 +75,7 @@ class Monitor(Watcher):
         terms: a configured policy by its name.
         given_up: keys whose end a person answers for outside of the record, so that P1 says
             nothing of them.
+        clocks: how far apart the clocks of replicas may be, by which rests are reckoned.
     """
 
     aws: FakeAws
@@ -85,6 +86,7 @@ class Monitor(Watcher):
     terms: Callable[[str], Policy | None] = lambda _: None
     database_clock: Callable[[], datetime] | None = None
     given_up: set[str] = field(default_factory=set)
+    clocks: timedelta = timedelta(0)
     checked: int = 0
     _judged: int = 0
     _begun: dict[str, int] = field(default_factory=dict)
@@ -299,7 +301,7 @@ class Monitor(Watcher):
         known_since = self.aws.heard.inactive_since(key_id, since)
         if known_since is None:
             raise Broken(f"P3: {key_id} was deleted, and nobody had seen that it is Inactive")
-        slack = SLACK + abs(self.aws.effects.life.clock_ahead)
+        slack = SLACK + self.clocks + abs(self.aws.effects.life.clock_ahead)
         if at - known_since + slack < rest:
             raise Broken(f"P3: {key_id} was deleted after {at - known_since}, and rests for {rest}")
         self._was_not_missed(rotation, key_id, since)

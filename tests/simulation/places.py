@@ -11,6 +11,7 @@ told of its address:
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -22,7 +23,7 @@ from tests.simulation.heard import Topic
 from tests.sinks.fakes import Entry, MemoryBackend, ReadableFake, WriteOnlyFake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rotator.model import Credential, Served
     from rotator.sinks import Sink, SinkContext
@@ -41,7 +42,7 @@ class WatchedBackend(MemoryBackend):
     Attributes:
         lies: addresses whose puts are answered with yes and do nothing.
         slow: how long a put takes at an address; past the sender's patience it lands all the same.
-        attempts: each put that was begun: address and key id, in order.
+        attempts: each put that was begun and not rejected: address and key id, in order.
         carried_out: the key of the put that was carried out last; others may have been begun since.
         staged: what torn places were given, and consumers do not read yet.
         others: the other fields of shared places; they are somebody else's.
@@ -70,7 +71,17 @@ class WatchedBackend(MemoryBackend):
             else:
                 super(WatchedBackend, self).put(address, credential, deadline)
 
-        self.effects.run(f"put {address}", act, lost=OutcomeUnknown, rejected=Rejected)
+        with self._rejected(address, credential):
+            self.effects.run(f"put {address}", act, lost=OutcomeUnknown, rejected=Rejected)
+
+    @contextmanager
+    def _rejected(self, address: str, credential: Credential) -> Iterator[None]:
+        """What was rejected is not there, for certain, and is no attempt any more."""
+        try:
+            yield
+        except Rejected:
+            self.attempts.remove((address, credential.access_key_id))
+            raise
 
     def stage(self, address: str, credential: Credential) -> None:
         """The first of two requests: the value is there, and read by nobody yet.

@@ -198,6 +198,7 @@ class Soaked(Replicas):
             lambda: by_any_clock,
             self.configuration.timing,
             terms=lambda _: by_any_clock,
+            clocks=CLOCKS,
             world=self,
         )
         self.effects.after = self.monitor
@@ -344,9 +345,20 @@ class Soaked(Replicas):
                 continue
             if holds.on(user.ref, account=row.account, policy=row.policy) is not None:
                 continue
+            if self._is_written_by_others(user):
+                continue
             has_one_key = len(self.listed(user)) == 1
             if self.known(user).rotation is None and self.is_clean(user) and has_one_key:
                 self.touched.discard(user.user_id)
+
+    def _is_written_by_others(self, user: User) -> bool:
+        """Whether a place that cannot be read back was last written by somebody else.
+
+        Nobody meets with that before the next key is due, and then it is for a person.
+        """
+        addresses = [self.address_of(s, user) for s in self.ordinary.sinks if not s.readable]
+        entries = [self.backend.entries[a] for a in addresses if a in self.backend.entries]
+        return any(not entry.ours for entry in entries)
 
     def address_of(self, spec: SinkSpec, user: User) -> str:
         """Where a sink writes for a user; of one without the tag that it asks for, nowhere."""
