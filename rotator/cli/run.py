@@ -90,7 +90,8 @@ def run_once(settings: Settings, given: Namespace) -> int:
             deliver_the_rest(sweeper)
         sweeper.farewell()
         holds = store.holds()
-        rows = _rows(tally, {row.user.ref: with_hold(holds, row) for row in store.users()})
+        known = store.standings(tally.visits.keys())
+        rows = _rows(tally, {row.user.ref: with_hold(holds, row) for row in known})
     _print(settings, rows, tally)
     return asked.status(FAILED if tally.errors or any(map(_is_bad, rows)) else FINE)
 

@@ -144,3 +144,15 @@ def test_one_account_is_read_alone(world: World) -> None:
     (row,) = world.store.users("444455556666")
 
     assert (row.user.ref, row.reported) == (other, SLOTS)
+
+
+def test_a_few_users_are_read_without_the_others(world: World) -> None:
+    """As everybody is, and by account and id; of nobody, nothing is asked."""
+    other = UserRef("444455556666", "AIDAALICE")
+    world.begun(ALICE)
+    world.store.note_users([a_user(BOB), a_user(other)])
+    everybody = {row.user.ref: row for row in world.store.users()}
+
+    assert world.store.standings([ALICE]) == [everybody[ALICE]]
+    assert {row.user.ref for row in world.store.standings([ALICE, BOB])} == {ALICE, BOB}
+    assert world.store.standings([]) == []
