@@ -20,7 +20,7 @@ from rotator.cli.subjects import user_subject
 from rotator.cli.waiting import deliver_the_rest
 from rotator.errors import ReadError, Refused
 from rotator.model import ActionName, Contested, Excluded, Selected
-from rotator.reconcile import Planner, Sweeper, accounts_of
+from rotator.reconcile import Planner, Sweeper, VisitResult, accounts_of
 from rotator.reconcile.cases import selection_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from rotator.cli.build import Settings
     from rotator.cli.subjects import Subject
     from rotator.model import Account, Policy, UserRef
-    from rotator.reconcile import SweepResult, VisitResult
-    from rotator.store import Standing
+    from rotator.reconcile import SweepResult
+    from rotator.reconcile.shortlist import LeftOut
+    from rotator.store import Holds, Standing
 
 __all__ = ["run_once"]
 
@@ -60,6 +61,15 @@ class Tally:
             elif visit.last is not None:
                 acted = (*before.acted, *visit.acted)
                 self.visits[visit.user.ref] = replace(visit, acted=acted)
+
+    def leave_out(self, users: Iterable[LeftOut], holds: Holds) -> None:
+        """Count who is idle; whoever is held is told of, as one who was looked at is."""
+        for one in users:
+            held = holds.on(one.user.ref, account=one.user.account, policy=one.row.policy)
+            if held is None:
+                self.left_out += 1
+            else:
+                self.add([VisitResult(one.user, one.action)])
 
 
 def run_once(settings: Settings, given: Namespace) -> int:
@@ -105,7 +115,7 @@ def _sweep(sweeper: Sweeper, policies: list[Policy], subject: Subject | None) ->
         for account in accounts_of(sweeper.equipment, policy)
         if subject is None or account.name == subject.account
     ]
-    only = subject.ref if subject else None
+    only, holds = subject.ref if subject else None, sweeper.equipment.store.holds()
     with ThreadPoolExecutor(max_workers=ACCOUNTS_MAX, thread_name_prefix="sweep") as pool:
 
         def sweep(pair: tuple[Policy, Account]) -> SweepResult:
@@ -113,7 +123,7 @@ def _sweep(sweeper: Sweeper, policies: list[Policy], subject: Subject | None) ->
 
         for result in pool.map(sweep, pairs):
             tally.add(result.visits)
-            tally.left_out += len(result.left_out)
+            tally.leave_out(result.left_out, holds)
             if result.error is not None and result.error not in tally.errors:
                 tally.errors.append(result.error)
     return tally

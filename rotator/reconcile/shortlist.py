@@ -16,7 +16,7 @@ from rotator.judgement.survey import (
     reported_keys,
     wants_look,
 )
-from rotator.model import Case, Reason, Selected, UserRef
+from rotator.model import Case, Reason, Scope, Selected, UserRef
 from rotator.reconcile.candidates import candidates
 from rotator.reconcile.cases import quarantined_since, selection_of
 from rotator.reconcile.standing import standing_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rotator.model import AccessKey, Action, Policy, ReportedKey, ReportedUser, User
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.rolls import Roll
-    from rotator.store import Standing, UserRow
+    from rotator.store import Holds, Standing, UserRow
 
 __all__ = ["LeftOut", "Shortlist", "shortlist"]
 
@@ -89,6 +89,7 @@ def shortlist(
         roll.report.generated_at,
         {standing.user.ref: standing for standing in standings},
         frozenset(row.ref for row in equipment.store.open_orders()),
+        equipment.store.holds(),
         now,
     )
     left_out = [found for user in users if (found := sorting.left_out(user)) is not None]
@@ -104,6 +105,7 @@ class _Sorting:
     generated_at: datetime
     standings: dict[UserRef, Standing]
     ordered: Collection[UserRef]
+    holds: Holds
     now: datetime
 
     def left_out(self, user: User) -> LeftOut | None:
@@ -111,7 +113,7 @@ class _Sorting:
         standing = self.standings.get(user.ref)
         before = standing.user if standing else None
         reported = self.roll.reported(user)
-        if reported is None or user.ref in self.ordered:
+        if reported is None or user.ref in self.ordered or self._is_held(user):
             return None
         if standing is not None and not _was_idle(standing, self.now):
             return None
@@ -125,6 +127,11 @@ class _Sorting:
         by_report = self._unseen(user, before, reported)
         by_record = self._judged(user, standing, keys, look_at=None)
         return by_report if by_record is not None else None
+
+    def _is_held(self, user: User) -> bool:
+        """Whether somebody holds this very user, which is told as it is met with."""
+        hold = self.holds.on(user.ref, account=user.account, policy=self.policy.name)
+        return hold is not None and hold.scope is Scope.USER
 
     def _unseen(self, user: User, before: UserRow | None, reported: ReportedUser) -> LeftOut | None:
         """One whose keys were never listed, or have changed since: to be looked at soon, once."""

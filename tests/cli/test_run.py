@@ -58,15 +58,15 @@ def history(program: Program) -> list[dict[str, Any]]:
 
 
 def test_plain_text(stocked: Program, aws: LocalAws) -> None:
-    """People read one line for each user; what was only written down is left out."""
+    """One line for each user who was looked at, and a number for those who are idle."""
     stocked.configure(defaults="{grace_period: 2h}")
     plant(aws, "alice", {"age": "100d"})
     plant(aws, "bob", {"age": "3d"})
     lines = stocked("run").out.splitlines()
 
     assert lines[0].split() == ["USER", "DONE", "PHASE", "NEXT", "WHY"]
-    assert lines[1].startswith("prod/alice  issue, deliver  grace  grace    both keys work: ")
-    assert lines[2].startswith("prod/bob    -               idle   not_due  ")
+    assert lines[1].startswith("prod/alice  issue, deliver  grace  grace  both keys work: ")
+    assert lines[2:] == ["1 users are idle, and nobody had to look at them."]
 
 
 def test_nobody(stocked: Program) -> None:
@@ -117,8 +117,8 @@ class TestNarrowed:
             "  - {name: ci, users: {include: [{name: alice}]}, rotate_after: 50d}\n"
             "  - {name: web, users: {include: [{name: bob}]}, rotate_after: 50d}\n"
         )
-        plant(aws, "alice", {"age": "3d"})
-        plant(aws, "bob", {"age": "3d"})
+        plant(aws, "alice", {"age": "60d"})
+        plant(aws, "bob", {"age": "60d"})
 
         assert [u["user"] for u in stocked.json("run", "--policy", "web")["users"]] == ["bob"]
         assert [r["user"] for r in stocked.json("plan", "--user", "bob")["actions"]] == ["bob"]

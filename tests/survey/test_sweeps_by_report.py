@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.model import KeyStatus, Reason, Selector, Stop, Wait
+from rotator.model import KeyStatus, Reason, Scope, Selector, Stop, Wait
 from rotator.reconcile import Planner, accounts_of, visit
 from tests.simulation import recorded
 from tests.simulation.daemons import SimulatedDaemon
@@ -397,6 +397,25 @@ def test_whom_another_replica_saw_since_the_sweep_began_is_left_to_it(world: Wor
     assert left.left_to_another
     assert not again.left_to_another
     assert Counter(world.aws.calls[calls:])["ListAccessKeys"] == 1
+
+
+def test_who_is_held_is_told_of_once(world: World) -> None:
+    """Although nothing is due: whoever said so may look whether it is in force."""
+    user = world.add_user(age=DAY)
+    listed_once(world, user)
+    world.store.give_hold(Scope.USER, subject=user.ref, reason="move", actor="eve")
+
+    swept(world)
+    world.go(HOUR)
+    swept(world)
+    world.store.release_hold(Scope.USER, subject=user.ref, reason="moved", actor="eve")
+    world.go(HOUR)
+    swept(world)
+    world.go(HOUR)
+    last, _ = swept(world)
+
+    assert len(told(world, "user.held")) == len(told(world, "user.released")) == 1
+    assert len(last.left_out) == 1
 
 
 def test_a_process_that_is_to_end_waits_for_no_report(world: World) -> None:
