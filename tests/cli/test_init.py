@@ -126,6 +126,7 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def peopled(program: Program, aws: LocalAws) -> Program:
     """The program over an account with a user in `/ci/`, and one without a key."""
+    aws.reset()
     aws.console("iam:CreateUser", UserName="alice", Path="/ci/")
     aws.console("iam:CreateAccessKey", UserName="alice")
     aws.console("iam:CreateUser", UserName="bob")
@@ -179,6 +180,7 @@ def test_without_the_report_there_is_no_look(peopled: Program, aws: LocalAws) ->
 
 def test_an_account_without_keys_needs_no_policies(program: Program, aws: LocalAws) -> None:
     """It is said, instead of a configuration that covers nobody."""
+    aws.reset()
     aws.console("iam:CreateUser", UserName="bob")
 
     answer = program("init", "--account", "prod")

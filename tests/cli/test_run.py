@@ -59,6 +59,7 @@ def history(program: Program) -> list[dict[str, Any]]:
 
 def test_plain_text(stocked: Program, aws: LocalAws) -> None:
     """One line for each user who was looked at, and a number for those who are idle."""
+    aws.reset()
     stocked.configure(defaults="{grace_period: 2h}")
     plant(aws, "alice", {"age": "100d"})
     plant(aws, "bob", {"age": "3d"})
