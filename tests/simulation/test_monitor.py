@@ -632,6 +632,21 @@ def test_a_change_that_no_outcome_follows_is_told(world: World) -> None:
         world.monitor.all_is_recorded()
 
 
+def test_a_key_that_went_with_its_user_unseen_is_excused(world: World) -> None:
+    """The record says that its outcome is not known, and nobody can know it any more."""
+    user = world.add_user()
+    strike(world, "CreateAccessKey", Fault.LOST_AFTER)
+    world.visit(user)
+    world.aws.delete_user(user)
+
+    world.monitor.all_is_recorded()
+
+    assert [str(row.outcome) for row in world.history(user) if row.step is Step.ISSUE] == [
+        "intent",
+        "unknown",
+    ]
+
+
 # P8
 
 
