@@ -103,8 +103,7 @@ class Sweeper:
             self.equipment.emit(Event.SWEEP_STARTED, **names, trigger=trigger)
             chosen = self._choose(policy, roll, names, only)
             room = Room.of(self.equipment, policy, entered.account_id)
-            since = begun_at if only is None else None
-            visits = self._visit_all(entered, roll, chosen.look, sweep_id, room, since=since)
+            visits = self._visit_all(entered, roll, chosen.look, sweep_id, room)
             self._end(sweep_id, visits, names, begun_at, left_out=len(chosen.left_out))
         except StoreError as exc:
             self.equipment.emit(Event.STORE_FAILED, error=str(exc))
@@ -318,8 +317,6 @@ class Sweeper:
         users: Sequence[User],
         sweep_id: str | None,
         room: Room,
-        *,
-        since: datetime | None = None,
     ) -> list[VisitResult]:
         """Visit users side by side; whatever happens to one of them ends only its own visit.
 
@@ -329,7 +326,7 @@ class Sweeper:
         with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="visit") as pool:
 
             def begin(user: User) -> Future[VisitResult]:
-                return pool.submit(self._visit, entered, roll, user, sweep_id, since)
+                return pool.submit(self._visit, entered, roll, user, sweep_id)
 
             visits = visit_in_order(begin, users, room, THREADS)
         # After their answers: the one before may have come before the machine slept.
@@ -342,7 +339,6 @@ class Sweeper:
         roll: Roll,
         user: User,
         sweep_id: str | None,
-        since: datetime | None,
     ) -> VisitResult:
         about = {
             "account": user.account,
@@ -353,7 +349,7 @@ class Sweeper:
         if self.equipment.stopping.is_set() and user.ref not in self.equipment.hands.users():
             return VisitResult(user, None, left_to_another=True)
         try:
-            return visit(self.equipment, entered, roll, user, sweep_id=sweep_id, since=since)
+            return visit(self.equipment, entered, roll, user, sweep_id=sweep_id)
         except STORE_AWAY:
             raise
         except LeaseLost as exc:

@@ -39,7 +39,6 @@ from rotator.store import UserRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from rotator.aws.accounts import Entered
     from rotator.model import Action, Case, User
@@ -66,18 +65,9 @@ class VisitResult:
 
 
 def visit(
-    equipment: Equipment,
-    entered: Entered,
-    roll: Roll,
-    user: User,
-    *,
-    sweep_id: str | None = None,
-    since: datetime | None = None,
+    equipment: Equipment, entered: Entered, roll: Roll, user: User, *, sweep_id: str | None = None
 ) -> VisitResult:
     """Look after one user until the next step waits.
-
-    `since` is when the sweep began: one whom somebody has looked after since is left to that one,
-    but for a secret that is in our memory alone.
 
     Raises:
         StoreError: something could not be saved; the user stays where the record says.
@@ -89,9 +79,6 @@ def visit(
         return VisitResult(user, None, left_to_another=True)
     came_to_its_end = False
     try:
-        if since is not None and _was_seen(equipment, user, since):
-            came_to_its_end = True
-            return VisitResult(user, None, left_to_another=True)
         with begun(equipment, entered, roll, user, lease, sweep_id=sweep_id) as journey:
             if equipment.hands.unrecorded(user.ref) is not None:
                 catch_up(journey)
@@ -102,13 +89,6 @@ def visit(
         equipment.hands.visited(user.ref, broken_off=not came_to_its_end)
         equipment.store.release(lease)
     return result
-
-
-def _was_seen(equipment: Equipment, user: User, since: datetime) -> bool:
-    if user.ref in equipment.hands.users():
-        return False
-    as_of = equipment.store.as_of(user.ref)
-    return as_of is not None and as_of > since
 
 
 @contextmanager

@@ -38,7 +38,6 @@ LAST_SEEN_EXACT = timedelta(days=1)
 
 _USER = select(users).where(shapes.mine(users)).with_for_update()
 _AS_OF = select(users.c.as_of).where(shapes.mine(users)).with_for_update()
-_SEEN = select(users.c.as_of, users.c.source).where(shapes.mine(users))
 _NOTE = update(users).where(shapes.mine(users))
 _PRESENCE = (
     select(users.c.user_id, users.c.missing_since)
@@ -148,12 +147,6 @@ class Sightings(Part):
             return noted
 
         return twice(self._database, note)
-
-    def as_of(self, ref: UserRef) -> datetime | None:
-        """How old the knowledge of a user is; None where the user was never looked at live."""
-        with self._database.reading() as connection:
-            row = connection.execute(_SEEN, shapes.whose(ref)).first()
-        return None if row is None or row.source != "live" else row.as_of
 
     def note_missing(self, account_id: str, present: Collection[str], at: datetime) -> None:
         """Record which known users a complete listing of an account lacked, since when, and that

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotator.model import KeyStatus, Reason, Scope, Selector, Stop, Wait
-from rotator.reconcile import Planner, accounts_of, visit
+from rotator.reconcile import Planner, accounts_of
 from tests.simulation import recorded
 from tests.simulation.daemons import SimulatedDaemon
 from tests.simulation.person import Person
@@ -379,24 +379,6 @@ def test_keys_that_cannot_be_listed_are_tried_again_later(world: World) -> None:
 
     assert 1 < tried <= 5 * 24 + 1
     assert {row.user.look_at for row in world.store.users()} == {None}
-
-
-def test_whom_another_replica_saw_since_the_sweep_began_is_left_to_it(world: World) -> None:
-    """Replicas share the users of a sweep: each is looked at once."""
-    user = world.add_user(age=31 * DAY)
-    entered = world.equipment.accounts.enter(world.configuration.accounts[0])
-    roll = world.sweeper.rolls.of(entered)
-    began = world.clock()
-    world.go(MINUTE)
-    world.visit(user)
-    calls = len(world.aws.calls)
-
-    left = visit(world.equipment, entered, roll, user, since=began)
-    again = visit(world.equipment, entered, roll, user, since=world.clock())
-
-    assert left.left_to_another
-    assert not again.left_to_another
-    assert Counter(world.aws.calls[calls:])["ListAccessKeys"] == 1
 
 
 def test_who_is_held_is_told_of_once(world: World) -> None:
