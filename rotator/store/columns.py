@@ -30,6 +30,7 @@ __all__ = [
     "Flag",
     "Moment",
     "Name",
+    "Number",
     "Prose",
     "Span",
     "Word",
@@ -141,6 +142,13 @@ class Count(TypeDecorator[int]):
         if number < 0:
             raise odd(value, "a count")
         return number
+
+
+class Number(Count):
+    """The number of another row, or of a lease's holder; of the same size as those of rows."""
+
+    impl = BigInteger
+    cache_ok = True
 
 
 class Span(TypeDecorator[timedelta]):

@@ -35,7 +35,7 @@ from rotator.model import (
     Title,
     Verb,
 )
-from rotator.store.columns import Count, Evidence, Flag, Moment, Name, Prose, Span, Word
+from rotator.store.columns import Count, Evidence, Flag, Moment, Name, Number, Prose, Span, Word
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -246,7 +246,7 @@ rotations = Table(
     Column("promised_at", Moment),
     Column("blocked_at", Moment),
     Column("now", Flag, nullable=False),
-    Column("order_id", NUMBER, ForeignKey("orders.order_id")),
+    Column("order_id", Number, ForeignKey("orders.order_id")),
     Column("issuer", Name),
     Column("closed_at", Moment),
     Column("outcome", Word(Outcome)),
@@ -281,7 +281,7 @@ journal = Table(
     Column("sweep_id", Name),
     Column("step", Word(Step), nullable=False),
     Column("outcome", Word(JournalOutcome), nullable=False),
-    Column("intent_seq", NUMBER, ForeignKey("journal.seq")),
+    Column("intent_seq", Number, ForeignKey("journal.seq")),
     Column("timeout_at", Moment),
     Column("key_id", Name),
     Column("place", Name),
@@ -313,7 +313,7 @@ leases = Table(
     Column("account_id", Name, primary_key=True),
     Column("user_id", Name, primary_key=True),
     Column("holder", Name, nullable=False),
-    Column("fence", NUMBER, nullable=False),
+    Column("fence", Number, nullable=False),
     Column("until", Moment, nullable=False),
     Column("mark", Name),
     Index("leases_holder", "holder"),

@@ -13,7 +13,7 @@ from rotator.errors import RotatorError
 from rotator.store.columns import Word
 from rotator.store.damage import JUDGED_BY, damages
 from rotator.store.schema import journal
-from tests.fuzz.rows import Damaged, Wound, wounds
+from tests.fuzz.rows import SINGLE, Damaged, Wound, wounds
 from tests.fuzz.runs import Fuzzer
 from tests.simulation.world import HOUR
 
@@ -127,3 +127,13 @@ def test_damaged_rows(
 ) -> None:
     """Whatever a row holds: no traceback, and a judgement is built on none of it."""
     Fuzzer(said, "damaged rows", 10).run(wounds, lambda it: check(damaged, capsys, it))
+
+
+@pytest.mark.parametrize("table", sorted({wound.table for wound in SINGLE}))
+def test_every_value_that_a_column_cannot_hold(damaged: Damaged, table: str) -> None:
+    """Each one alone: every question is answered, or is refused with a sentence."""
+    for wound in SINGLE:
+        if wound.table == table:
+            with suppress(RotatorError):
+                damaged.wound([wound])
+            read_everything(damaged)
