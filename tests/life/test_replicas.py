@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,8 +69,9 @@ def test_every_user_is_rotated_once(server: Server, house: House) -> None:
     assert sorted(statuses) == [-signal.SIGKILL, -signal.SIGKILL, 0, 0]
     assert consumers.failures == []
     assert dict.fromkeys(fleet.users, 1) == {user: closed[user]["completed"] for user in closed}
-    assert {user for user, count in created.items() if count > 1} <= in_hand
-    assert {user: count for user, count in created.items() if count > 2} == {}
+    again = Counter({user: count - 1 for user, count in created.items()})
+    # Whoever took over from one that was killed may have been killed over the same user.
+    assert again <= in_hand, again - in_hand
     assert dict(created) == {user: keys_made(closed[user]) for user in closed}
 
 
@@ -81,19 +83,19 @@ def start_together(fleet: Fleet, server: Server) -> None:
     server.start()
 
 
-def strike(fleet: Fleet, server: Server) -> set[str]:
-    """What happens while the users are looked after; whose keys the killed ones had in hand."""
+def strike(fleet: Fleet, server: Server) -> Counter[str]:
+    """What happens meanwhile; how many of the killed had each user's key in hand."""
     assert eventually(lambda: len(fleet.did("rotation.begun")) >= USERS / 2, 60)
     # Whoever did most is killed, and the next is frozen.
     killed, frozen, later, _ = sorted(
         fleet.replicas, key=lambda one: one.did()["key.issued"], reverse=True
     )
-    in_hand = fleet.kill(killed)
+    in_hand = Counter(fleet.kill(killed))
     thaw = threading.Thread(target=frozen.freeze, args=(PACE.freeze,))
     thaw.start()
     server.restart()
     assert eventually(lambda: later.did()["rotation.delivered"], 60)
-    in_hand |= fleet.kill(later)
+    in_hand.update(fleet.kill(later))
     server.kill()
     server.start()
     thaw.join()
