@@ -8,7 +8,6 @@ into its messages, and those of a sink hold secrets. An error that is raised lat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -26,14 +25,15 @@ from botocore.exceptions import (
     ProxyConnectionError,
 )
 
-from rotator.errors import AccessDenied, ReadError, RotatorError
+from rotator.errors import RotatorError
+from rotator.sinks.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotator.sinks.base import SinkContext
 
-__all__ = ["Failure", "ask", "client_of"]
+__all__ = ["ask", "client_of"]
 
 _NOT_SENT = (
     ConnectTimeoutError,
@@ -50,28 +50,6 @@ _SECRET = frozenset({"SecretString", "Value"})
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """How the error codes of AWS are spelt; what is not spelt so may be anything."""
-
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why there is no answer to use.
-
-    Attributes:
-        sentence: for people; holds nothing of a request or an answer that may be secret.
-        code: the service's error code, else the kind of failure.
-        is_certain: nothing happened, for certain.
-    """
-
-    sentence: str
-    code: str
-    is_certain: bool
-
-    def as_read_error(self) -> ReadError:
-        """The error of one who only wanted to know."""
-        kind = AccessDenied if self.code in _DENIED else ReadError
-        return kind(self.sentence, code=self.code)
 
 
 def client_of(context: SinkContext, service: str, region: str | None) -> Any | Failure:  # noqa: ANN401 - boto3 makes its clients' classes at run time

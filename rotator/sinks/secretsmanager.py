@@ -24,8 +24,7 @@ from rotator.model import (
     Stranger,
     Unreadable,
 )
-from rotator.sinks.asking import Failure
-from rotator.sinks.aws_text import AwsText, AwsTextOptions, Put, Seen
+from rotator.sinks.aws_text import AwsText, AwsTextOptions
 from rotator.sinks.base import (
     NameTemplate,
     SinkContext,
@@ -34,6 +33,8 @@ from rotator.sinks.base import (
     served_by,
     still_serves,
 )
+from rotator.sinks.failure import Failure
+from rotator.sinks.text import Put, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +105,7 @@ class SecretsManagerSink(AwsText):
         elif described.code == _NOT_FOUND:
             raise self._absent()
         else:
-            raise self._sentenced(described).as_read_error()
+            raise described.of(self._called).as_read_error()
         if isinstance(seen.served, Unreadable):
             raise ReadError(seen.served.why)
         self._check_room(seen.text)
@@ -115,7 +116,7 @@ class SecretsManagerSink(AwsText):
         described = self._ask_in_time(put, "describe_secret", expecting="ARN", SecretId=self._name)
         if isinstance(described, Failure):
             if described.code != _NOT_FOUND:
-                raise Rejected(self._sentenced(described).sentence, code=described.code)
+                raise Rejected(described.of(self._called).sentence, code=described.code)
             self._create(put)
             return
         self._refuse_unfit(described)
@@ -125,7 +126,7 @@ class SecretsManagerSink(AwsText):
         if self._render(credential, seen.text) == seen.text:
             return
         if not still_serves(seen.served, replacing, credential):
-            raise Rejected(f"{self._called} has changed since it was looked at")
+            raise self._changed()
         self._replace(put, seen, described.get("VersionIdsToStages", {}))
 
     def _described(self) -> Any | Failure:  # noqa: ANN401 - an answer is any JSON document
@@ -142,7 +143,7 @@ class SecretsManagerSink(AwsText):
         if isinstance(answer, Failure):
             if answer.code == _NOT_FOUND:
                 return Seen(self._without_value())
-            return Seen(Unreadable(self._sentenced(answer).sentence))
+            return Seen(Unreadable(answer.of(self._called).sentence))
         version: str = answer["VersionId"]
         text: str | None = answer.get("SecretString")
         if text is None:
@@ -155,7 +156,7 @@ class SecretsManagerSink(AwsText):
         if isinstance(described, Failure):
             if described.code == _NOT_FOUND:
                 return Absent()
-            return Unreadable(self._sentenced(described).sentence)
+            return Unreadable(described.of(self._called).sentence)
         labels = described.get("VersionIdsToStages", {}).values()
         if any(_CURRENT in stages for stages in labels):
             return Unreadable(f"{self._called} does not show its current value yet")

@@ -13,24 +13,23 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, Field
 
-from rotator.errors import OutcomeUnknown, ReadError, Rejected
+from rotator.errors import OutcomeUnknown, Rejected
 from rotator.model import Absent, NameProblem, Stranger, Unreadable
-from rotator.sinks.asking import Failure
-from rotator.sinks.aws_text import AwsText, AwsTextOptions, Put, Seen
+from rotator.sinks.aws_text import AwsText, AwsTextOptions
 from rotator.sinks.base import (
     NameTemplate,
     SinkContext,
     SinkOptions,
     Statement,
     served_by,
-    still_serves,
 )
+from rotator.sinks.failure import LATE, Failure
+from rotator.sinks.text import OneRequest, Put, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    from rotator.model import Credential, Served, Template
+    from rotator.model import Credential, Template
 
 __all__ = ["SsmOptions", "SsmSink"]
 
@@ -94,7 +93,7 @@ class SsmOptions(AwsTextOptions):
     )
 
 
-class SsmSink(AwsText):
+class SsmSink(AwsText, OneRequest):
     """One user's parameter, a SecureString; other fields of its JSON are kept."""
 
     Options: ClassVar[type[SinkOptions]] = SsmOptions
@@ -139,37 +138,7 @@ class SsmSink(AwsText):
         """
         if len(self._arn) > _ARN_MAX:
             raise Rejected(f"{self._called} has an ARN of more than {_ARN_MAX} characters")
-        got = self._got()
-        if isinstance(got, Failure) and got.code != _NOT_FOUND:
-            raise self._sentenced(got).as_read_error()
-        seen = self._seen(got)
-        if isinstance(seen.served, Unreadable):
-            raise ReadError(seen.served.why)
-        if isinstance(seen.served, Absent):
-            if not self._context.spec.create:
-                raise self._absent()
-        else:
-            self._refuse_type(seen)
-            latest = self._latest()
-            if isinstance(latest, Failure):
-                raise self._sentenced(latest).as_read_error()
-            self._refuse_doomed(latest)
-        self._check_room(seen.text)
-
-    def put(self, credential: Credential, *, replacing: Served, deadline: datetime) -> None:
-        """Write one version; see `Sink.put`. A parameter of another type is never written."""
-        put = Put(credential, replacing, deadline)
-        seen = self._look_in_time(put)
-        if isinstance(seen.served, Unreadable):
-            raise Rejected(seen.served.why)
-        if isinstance(seen.served, Absent):
-            self._create(put)
-            return
-        if seen.text is not None and self._render(credential, seen.text) == seen.text:
-            return
-        if not still_serves(seen.served, replacing, credential):
-            raise Rejected(f"{self._called} has changed since it was looked at")
-        self._overwrite(put, seen)
+        super().check()
 
     def _got(self) -> Mapping[str, Any] | Failure:
         answer = self._ask(
@@ -188,7 +157,9 @@ class SsmSink(AwsText):
     def _seen(self, got: Mapping[str, Any] | Failure) -> Seen:
         if isinstance(got, Failure):
             absent = got.code == _NOT_FOUND
-            return Seen(Absent() if absent else Unreadable(self._sentenced(got).sentence))
+            if absent:
+                return Seen(Absent())
+            return Seen(Unreadable(got.of(self._called).sentence), code=got.code)
         version = str(got["Version"])
         if got["Type"] != _TYPE:
             return Seen(Stranger(f"it is a {got['Type']}, not a {_TYPE}"), version)
@@ -201,7 +172,7 @@ class SsmSink(AwsText):
         following: dict[str, str] = {}
         for _ in range(_PAGES_MAX):
             if put is not None and self._is_late(put):
-                return Failure("there is no time left to write it", "Late", is_certain=True)
+                return LATE
             answer = self._ask(
                 "get_parameter_history", expecting="Parameters", Name=self._name, **following
             )
@@ -216,7 +187,7 @@ class SsmSink(AwsText):
             return Failure("its history is empty", "EmptyAnswer", is_certain=True)
         return latest
 
-    def _refuse_type(self, seen: Seen) -> None:
+    def _refuse_unfit(self, seen: Seen) -> None:
         """A secret in a String would be in the clear, and AWS does not let a type be changed."""
         if seen.text is None and isinstance(seen.served, Stranger):
             raise Rejected(
@@ -237,52 +208,63 @@ class SsmSink(AwsText):
             raise Rejected(f"{self._called} would hold `{_NESTS}`, which the store refuses")
         return text
 
-    def _create(self, put: Put) -> None:
-        if put.replacing != Absent():
-            raise Rejected(f"{self._called} is no longer there")
-        if not self._context.spec.create:
-            raise self._absent()
-        answer = self._write(put, None, key=self._options.kms_key_id, tier=self._tier)
-        if isinstance(answer, Failure):
-            self._conclude(put, answer)
+    def _not_permitted(self, seen: Seen) -> Failure | None:
+        if isinstance(seen.served, Absent):
+            return None
+        latest = self._latest()
+        if isinstance(latest, Failure):
+            return latest
+        self._refuse_doomed(latest)
+        return None
 
-    def _overwrite(self, put: Put, seen: Seen) -> None:
-        self._refuse_type(seen)
+    def _write(self, put: Put, seen: Seen, text: str) -> Failure | None:
+        if isinstance(seen.served, Absent):
+            key = self._options.kms_key_id
+            answer = self._put_parameter(put, text, key=key, tier=self._tier, **self._creation())
+            return answer if isinstance(answer, Failure) else None
         latest = self._latest(put)
         if isinstance(latest, Failure):
-            raise Rejected(self._sentenced(latest).sentence, code=latest.code)
+            raise Rejected(latest.of(self._called).sentence, code=latest.code)
         self._refuse_doomed(latest)
-        answer = self._write(
+        answer = self._put_parameter(
             put,
-            seen.text,
+            text,
             # Without these it would get AWS's own key, and be refused for the lower tier.
             key=self._options.kms_key_id or latest.get("KeyId"),
             tier="Advanced" if latest.get("Tier") == "Advanced" else self._tier,
+            Overwrite=True,
         )
         if isinstance(answer, Failure):
-            self._conclude(put, answer)
-            return
+            return answer
         due = int(seen.version or 0) + 1
         if answer["Version"] != due:
             raise OutcomeUnknown(
                 f"{self._called}: the put became version {answer['Version']} where {due} was due:"
                 " somebody else wrote it at the same time, and what they wrote is in its history"
             )
+        return None
 
-    def _write(
-        self, put: Put, existing: str | None, *, key: str | None, tier: str
+    def _put_parameter(
+        self,
+        put: Put,
+        text: str,
+        *,
+        key: str | None,
+        tier: str,
+        **given: Any,  # noqa: ANN401 - parameters are any JSON document
     ) -> Mapping[str, Any] | Failure:
-        """One version more; the first only where nobody else has made it before."""
+        """One version more; without `Overwrite` only where nobody else has made it before."""
+        keyed = {"KeyId": key} if key is not None else {}
         answer = self._ask_in_time(
             put,
             "put_parameter",
             expecting="Version",
             Name=self._name,
-            Value=self._render(put.credential, existing),
+            Value=text,
             Type=_TYPE,
             Tier=tier,
-            **({"KeyId": key} if key is not None else {}),
-            **(self._creation() if existing is None else {"Overwrite": True}),
+            **keyed,
+            **given,
         )
         if isinstance(answer, Failure) and answer.code in _CURES:
             sentence = f"{answer.sentence}: {_CURES[answer.code]}"

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from rotator.aws.accounts import Accounts
 from rotator.errors import AnswerError, OutcomeUnknown, ReadError, Rejected, RotatorError
 from rotator.model import Account, Credential, KeyStatus, Secret
-from rotator.sinks.asking import Failure, ask
+from rotator.sinks.asking import ask
+from rotator.sinks.failure import Failure
 from tests.aws.loopback import ACCOUNT_ID, KEY_ID, SECRET, new_key
 from tests.aws.traces import assert_tells_no_secret
 from tests.fuzz.runs import Fuzzer
