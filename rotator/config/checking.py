@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,6 +20,7 @@ from rotator.config.tree import Fields, Items, Node, find, is_secret, plain, quo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     from rotator.config.faults import Faults
@@ -144,17 +145,20 @@ def _say(
     error: ErrorDetails, *, model: type[BaseModel], node: Fields, faults: Faults, noun: str
 ) -> None:
     """Turn one error of the library into a problem at its place."""
-    steps: _Steps = error["loc"]
+    _, steps = _follow(model, error["loc"])
     context: dict[str, Any] = error.get("ctx", {})
     if error["type"] in {"missing", "extra_forbidden"}:
         parent, _ = find(node, steps[:-1])
-        owner = _model_at(model, steps[:-1])
+        owner, _ = _follow(model, error["loc"][:-1])
         called = owner.noun if owner and issubclass(owner, Section) else noun
         if error["type"] == "missing":
             faults.add(parent.mark, f"{called} needs {quoted(str(steps[-1]))}")
         elif isinstance(parent, Fields):
             known = field_names(owner) if owner else []
             unknown(parent.only(str(steps[-1])), known, faults, noun=called)
+        return
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        _say_tags(context, find(node, steps)[0], faults)
         return
     if "at" in context:
         steps = (*steps, context["at"])
@@ -164,6 +168,18 @@ def _say(
     gone = steps[: len(steps) - len(left)]
     name = next((step for step in reversed(gone) if isinstance(step, str)), None)
     faults.add(found.mark, f"{quoted(name)}: {sentence}" if name else f"{noun}: {sentence}")
+
+
+def _say_tags(context: dict[str, Any], found: Node, faults: Faults) -> None:
+    """The field that tells which of several models a mapping is has another word, or is missing."""
+    field = context["discriminator"].strip("'")
+    expected = context.get("expected_tags", "").replace("'", "`")
+    if not isinstance(found, Fields) or field not in found.entries:
+        faults.add(found.mark, f"this mapping needs {quoted(field)}")
+        return
+    entry = found.entries[field]
+    sentence = _expected(f"one of {expected}", entry.node, "")
+    faults.add(entry.node.mark, f"{quoted(field)}: {sentence}")
 
 
 def _sentence(kind: str, context: dict[str, Any], found: Node) -> str:
@@ -190,16 +206,33 @@ def _expected(expected: str, found: Node, why: str) -> str:
     return f"expected {expected}, got {shown(found)}{link} {why}"
 
 
-def _model_at(model: type[BaseModel], steps: _Steps) -> type[BaseModel] | None:
-    """The model of the mapping that these steps lead to, if it is one."""
-    current: type[BaseModel] | None = model
+def _follow(model: type[BaseModel], steps: _Steps) -> tuple[type[BaseModel] | None, _Steps]:
+    """The model of the mapping that these steps lead to, if it is one, and the steps in the YAML.
+
+    After a field that may be one of several models the library's steps name the one that was
+    meant, by its word; such a step is none in the YAML.
+    """
+    candidates = [model]
+    kept: list[str | int] = []
     for step in steps:
-        if current is None or not isinstance(step, str):
+        tagged = [one for one in candidates if len(candidates) > 1 and step in _tags(one)]
+        if tagged:
+            candidates = tagged
             continue
-        spelt = {field.alias or name: field for name, field in current.model_fields.items()}
-        if step in spelt:
-            current = next(_models(spelt[step].annotation), None)
-    return current
+        kept.append(step)
+        if isinstance(step, str):
+            fields = [field for one in candidates for field in _spelt(one, step)]
+            candidates = [found for field in fields for found in _models(field.annotation)]
+    return candidates[0] if candidates else None, tuple(kept)
+
+
+def _spelt(model: type[BaseModel], step: str) -> list[FieldInfo]:
+    return [one for name, one in model.model_fields.items() if (one.alias or name) == step]
+
+
+def _tags(model: type[BaseModel]) -> list[object]:
+    literals = [one.annotation for one in model.model_fields.values()]
+    return [tag for one in literals if get_origin(one) is Literal for tag in get_args(one)]
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

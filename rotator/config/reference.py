@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin
@@ -26,10 +27,10 @@ from rotator.config.models import (
     UsersSection,
     WindowSection,
 )
-from rotator.model import Template
+from rotator.model import Secret, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic.fields import FieldInfo
 
@@ -58,6 +59,7 @@ _WORDS: Mapping[type, str] = {
     bool: "true or false",
     int: "whole number",
     str: "text",
+    Secret: "text, never shown",
     Template: "name of a place",
 }
 
@@ -110,11 +112,38 @@ def reference(tables: Tables) -> str:
             _OPENING,
             *(_section(*section) for section in _SECTIONS),
             _SINKS,
-            *(_section(name, f"sink-{name}", model, level=3) for name, model in sinks.items()),
+            *(part for name, model in sinks.items() for part in _with_parts(name, model)),
             _FORMATS,
             *(_section(name, f"format-{name}", model, level=3) for name, model in formats.items()),
         ]
     )
+
+
+def _with_parts(name: str, model: type[BaseModel]) -> Iterator[str]:
+    """The section of a sink, and one for each mapping that a field of it may be."""
+    yield _section(name, f"sink-{name}", model, level=3)
+    for name_of_field, field in model.model_fields.items():
+        for part in _members(field.annotation):
+            title = f"{name_of_field}: {{{_told_by(part)}, …}}"
+            yield _section(title, _anchor_of(part), part, level=4)
+
+
+def _members(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models that a field may be, which have no section elsewhere."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _members(part)
+
+
+def _told_by(model: type[BaseModel]) -> str:
+    """The field and the word by which a model is told from the others of a union."""
+    name, field = next(iter(model.model_fields.items()))
+    return f"{name}: {get_args(field.annotation)[0]}"
+
+
+def _anchor_of(model: type[BaseModel]) -> str:
+    return "-".join(re.findall("[A-Z][a-z]+", model.__name__)).lower()
 
 
 def _section(title: str, anchor: str, model: type[BaseModel], *, level: int = 2) -> str:
@@ -163,6 +192,9 @@ def _name(annotation: object) -> str:
     if isinstance(annotation, type) and annotation in _WORDS:
         return _WORDS[annotation]
     anchor = next((anchor for _, anchor, model in _SECTIONS if model is annotation), None)
+    if anchor is None and any(True for _ in _members(annotation)):
+        [model] = _members(annotation)
+        return f"[`{_told_by(model)}`](#{_anchor_of(model)})"
     if anchor is None:
         raise TypeError(f"the reference has no word for {annotation!r}; give it a Kind")
     return f"[{anchor}](#{anchor})"

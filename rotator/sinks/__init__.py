@@ -37,6 +37,7 @@ _BUILT_IN = {
     "file": "rotator.sinks.file:FileSink",
     "secretsmanager": "rotator.sinks.secretsmanager:SecretsManagerSink",
     "ssm": "rotator.sinks.ssm:SsmSink",
+    "vault": "rotator.sinks.vault:VaultSink",
 }
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NameTemplate",
+    "SecretText",
     "Sink",
     "SinkContext",
     "SinkOptions",
@@ -59,6 +60,23 @@ NameTemplate = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
 """The type of an option that is a name template; in the YAML it is text."""
+
+
+def _hidden(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be text")
+    return Secret(value)
+
+
+SecretText = Annotated[
+    Secret,
+    PlainValidator(_hidden),
+    PlainSerializer(lambda _: "…", return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
+"""The type of an option that nobody is to be shown; in the YAML it is text, best a `${NAME}`."""
 
 
 class SinkOptions(BaseModel):

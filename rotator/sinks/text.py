@@ -170,7 +170,7 @@ class OneRequest(TextPlace):
                 raise Rejected(f"{self._called} is no longer there")
             if not self._context.spec.create:
                 raise self._absent()
-        elif seen.text is not None and self._render(credential, seen.text) == seen.text:
+        elif self._would_change_nothing(put, seen):
             return
         elif not still_serves(seen.served, replacing, credential):
             raise self._changed()
@@ -182,6 +182,9 @@ class OneRequest(TextPlace):
     @abstractmethod
     def _write(self, put: Put, seen: Seen, text: str) -> Failure | None:
         """Replace what was seen by this text, in one request; None where it was answered."""
+
+    def _would_change_nothing(self, put: Put, seen: Seen) -> bool:
+        return seen.text is not None and self._render(put.credential, seen.text) == seen.text
 
     def _refuse_unfit(self, seen: Seen) -> None:
         """Raise Rejected where what is there must never be written."""

@@ -58,6 +58,7 @@ def test_sinks(program: Program) -> None:
         ("file", "json"),
         ("secretsmanager", "json"),
         ("ssm", "json"),
+        ("vault", "json"),
     ]
     assert "path" in document["sinks"][0]["options"]
     assert text.startswith("TYPE ")

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rotator.config import Tables, load
 from rotator.config.tables import SinkType
 from rotator.errors import ConfigError, RotatorError
-from rotator.formats import TemplateFormat
+from rotator.formats import JsonFormat, TemplateFormat
 from rotator.model import Configuration, Template
 from rotator.sinks.ssm import SsmSink
+from rotator.sinks.vault import VaultSink
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,12 @@ class Slot(Shelf):
 class _Sinks(Mapping[str, SinkType]):
     """The types, one of which cannot be imported."""
 
-    _TYPES: ClassVar[dict[str, SinkType]] = {"shelf": Shelf, "slot": Slot, "ssm": SsmSink}
+    _TYPES: ClassVar[dict[str, SinkType]] = {
+        "shelf": Shelf,
+        "slot": Slot,
+        "ssm": SsmSink,
+        "vault": VaultSink,
+    }
 
     def __getitem__(self, name: str) -> SinkType:
         if name == "broken":
@@ -100,7 +106,13 @@ class _Sinks(Mapping[str, SinkType]):
 
 
 TABLES = Tables(
-    sinks=_Sinks(), formats={"plain": Plain, "oneway": OneWay, "template": TemplateFormat}
+    sinks=_Sinks(),
+    formats={
+        "plain": Plain,
+        "oneway": OneWay,
+        "template": TemplateFormat,
+        "json": JsonFormat,
+    },
 )
 
 ENVIRON = {"EXTERNAL_ID": SECRET, "SHORT": "zq", "EMPTY": "", "BROKEN": "a\udcffb"}

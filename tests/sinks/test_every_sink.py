@@ -22,6 +22,7 @@ from tests.sinks.worlds import (
     FileWorld,
     SecretsManagerWorld,
     SsmWorld,
+    VaultWorld,
     World,
     credential,
     parameter_store,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
     from rotator.model import Credential
 
-READABLE = ["file", "secretsmanager", "ssm", "memory"]
-TEXTUAL = ["file", "secretsmanager", "ssm"]
+READABLE = ["file", "secretsmanager", "ssm", "vault", "vault-1", "memory"]
+TEXTUAL = ["file", "secretsmanager", "ssm", "vault", "vault-1"]
 ALL = [*READABLE, "writeonly"]
 
 
@@ -51,6 +52,10 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         case "ssm":
             with parameter_store() as parameters:
                 yield parameters
+        case "vault":
+            yield VaultWorld(request.getfixturevalue("bao"))
+        case "vault-1":
+            yield VaultWorld(request.getfixturevalue("bao"), version=1)
         case "memory":
             yield FakeWorld(ReadableFake)
         case _:
@@ -312,9 +317,10 @@ def test_the_class_knows_what_the_instance_is(world: World) -> None:
     """Whether a policy has a readable place is checked before any user is known."""
     sink = world.sink()
     name = "/ci/{user}"
-    options = type(sink).Options.model_validate(
-        {"path" if isinstance(world, FileWorld) else "name": name}
-    )
+    given: dict[str, object] = {"path" if isinstance(world, FileWorld) else "name": name}
+    if isinstance(world, VaultWorld):
+        given = world.options(name)
+    options = type(sink).Options.model_validate(given)
 
     assert sink.readable == type(sink).reads_back(options, JsonFormat())
     assert [template.text for template in options.name_templates()] == [name]

@@ -20,6 +20,9 @@ from tests.sinks.worlds import BOB, context, spec_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+OWN = {"file", "secretsmanager", "ssm", "vault"}
+"""The sinks of the package itself."""
+
 
 @pytest.fixture
 def announce(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
@@ -37,7 +40,7 @@ def announce(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], N
 
 
 def test_the_packages_own_sinks_are_there() -> None:
-    assert set(installed()) >= {"file", "secretsmanager", "ssm"}
+    assert set(installed()) >= OWN
     assert len(installed()) == len(list(installed()))
     assert installed()["file"] is FileSink
     assert installed()["secretsmanager"] is SecretsManagerSink
@@ -74,7 +77,7 @@ def test_a_broken_plugin_is_named_when_it_is_asked_for(
     """The others work meanwhile."""
     announce("broken", target)
 
-    assert set(installed()) == {"broken", "file", "secretsmanager", "ssm"}
+    assert set(installed()) == {"broken", *OWN}
     assert installed()["file"] is FileSink
     with pytest.raises(SinkUnavailable, match=f"'broken'.*{said}"):
         installed()["broken"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,11 +22,12 @@ from rotator.sinks import Sink, SinkContext, SinkOptions, build, installed
 from tests.sinks.fakes import FakeClock, FakeOptions, MemoryBackend, ReadableFake, WriteOnlyFake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from rotator.model import Served
+    from tests.databases.openbao import Bao
 
 __all__ = [
     "BOB",
@@ -39,6 +41,7 @@ __all__ = [
     "FileWorld",
     "SecretsManagerWorld",
     "SsmWorld",
+    "VaultWorld",
     "World",
     "credential",
     "failure_of",
@@ -51,6 +54,7 @@ __all__ = [
 REGION = "eu-north-1"
 ACCOUNT = "123456789012"
 MINUTE = timedelta(minutes=1)
+CAPABILITIES = 'capabilities = ["read", "create", "update"]'
 BOB = User("prod", ACCOUNT, "AIDABOB", "bob", path="/ci/", tags={"team": "deploy"})
 
 
@@ -279,6 +283,74 @@ def parameter_store() -> Iterator[SsmWorld]:
             yield SsmWorld()
     finally:
         ssm_urls.url_paths["{0}/$"] = own
+
+
+@dataclass
+class VaultWorld:
+    """Secrets of a real OpenBao, in an engine of their own."""
+
+    bao: Bao
+    version: int = 2
+    clock: FakeClock = field(default_factory=FakeClock)
+    fmt: Format = field(default_factory=JsonFormat)
+    mount: str = ""
+    token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self.mount = self.bao.engine(version=self.version)
+        self.token = self.bao.token(
+            f'path "{self.mount}/*" {{capabilities=["read","create","update"]}}'
+        )
+
+    def sink(
+        self, user: User = BOB, *, name: str = "ci/{user}", create: bool = True, **options: object
+    ) -> Sink:
+        """The secret of a user."""
+        model = installed()["vault"].Options.model_validate(self.options(name, **options))
+        spec = spec_of("vault", model, create=create, fmt=self.fmt)
+        return build(context(user=user, spec=spec, clock=self.clock))
+
+    def options(self, name: str, **given: object) -> dict[str, object]:
+        """What the YAML says."""
+        auth = {"method": "token", "token": self.token}
+        own = {"url": self.bao.url, "auth": auth, "mount": self.mount, "kv_version": self.version}
+        return {**own, "path": name, **given}
+
+    def write(self, held: Credential | str) -> None:
+        """Somebody writes the fields of a JSON object, or one field of their own."""
+        text = held if isinstance(held, str) else self.fmt.render(held, None)
+        self.put("ci/bob", json.loads(text) if text.startswith("{") else {"AccessKeyId": text})
+
+    def put(self, path: str, fields: Mapping[str, object]) -> None:
+        """Write a secret whole, whatever was there."""
+        if self.version == 1:
+            self.bao.ask("POST", f"{self.mount}/{path}", fields)
+        else:
+            self.bao.ask("POST", f"{self.mount}/data/{path}", {"data": fields})
+
+    def state(self) -> dict[str, object]:
+        """All secrets with what their newest versions say."""
+        return dict(self._below(""))
+
+    def _below(self, folder: str) -> Iterator[tuple[str, object]]:
+        within = "" if self.version == 1 else "metadata/"
+        listed = self.bao.ask("LIST", f"{self.mount}/{within}{folder}").get("data", {})
+        for name in listed.get("keys", ()):
+            if name.endswith("/"):
+                yield from self._below(folder + name)
+            else:
+                yield folder + name, json.dumps(self.fields(folder + name))
+
+    def fields(self, path: str = "ci/bob") -> dict[str, Any]:
+        """What a secret says, and of version 2 which one it is."""
+        within = "" if self.version == 1 else "data/"
+        found: dict[str, Any] = self.bao.ask("GET", f"{self.mount}/{within}{path}")["data"]
+        return found
+
+    def requests(self) -> int:
+        """How many writes the server has taken; only version 2 counts them."""
+        found = [json.loads(str(text)) for text in self.state().values()]
+        return sum(about["metadata"]["version"] for about in found if "metadata" in about)
 
 
 @dataclass
