@@ -39,9 +39,12 @@ def approval_for(case: Case, door: DoorName) -> Order | None:
 
 
 def about(case: Case, door: DoorName) -> str | None:
-    """The key that the next step through this door is about, as far as it can be told."""
+    """The key that the next step through this door is about, as far as it can be told.
+
+    Of another door than that of beginnings it is asked while a rotation is open.
+    """
     if door is not DoorName.ISSUE:
-        return case.rotation.leaving if case.rotation else None
+        return case.open.leaving
     return case.active[0].key_id if case.active else None
 
 

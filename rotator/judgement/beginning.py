@@ -145,7 +145,7 @@ def is_curious(case: Case) -> bool:
     asked = any(order.verb in levers for order in case.orders)
     due = due_key(case)
     down = not case.active and any(place.claimed for place in case.places)
-    return asked or down or due is not None or wants_first_key(case) or bool(candidates(case, due))
+    return asked or down or due is not None or wants_first_key(case) or bool(candidates(case, None))
 
 
 def no_slot(case: Case, due: AccessKey) -> Stop | None:
@@ -163,7 +163,7 @@ def no_slot(case: Case, due: AccessKey) -> Stop | None:
     )
 
 
-def contact(case: Case, *, forgive: bool = False) -> Wait | Stop | None:
+def contact(case: Case, *, forgive: bool) -> Wait | Stop | None:
     """First contact: what stands in each place that would be overwritten.
 
     `forgive`: the beginning is itself the cure of a place that serves a dead key.
@@ -241,8 +241,7 @@ def _conflict(case: Case, place: PlaceState, what: str) -> Stop:
     """A place that is not ours to overwrite; with a key at hand, a person may say that it is."""
     successor = case.rotation.successor if case.rotation else None
     keys = {key.key_id for key in case.active} if successor is None else {successor}
-    others = [other for other in case.places if other.place != place.place and other.readable]
-    brings = "" if any(served(other) in keys for other in others) else " --from …"
+    brings = "" if any(served(other) in keys for other in case.places) else " --from …"
     own = "" if place.answered_key is not None else " --take-over"
     return Stop(
         Reason.SINK_CONFLICT,

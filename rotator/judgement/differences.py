@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rotator.judgement.outlook import Foreseen
-    from rotator.model import Case, Place, User
+    from rotator.model import Case, Place, Reason, User
 
 __all__ = ["Change", "Difference", "Standpoint", "differences"]
 
@@ -110,8 +110,10 @@ def _acting(
     user: User, before: Standpoint | None, after: Standpoint | None
 ) -> Iterator[Difference]:
     """From observe to enforce, and back."""
-    if before is None or after is None or not (_policy(before) and _policy(after)):
+    if not (_policy(before) and _policy(after)):
         return
+    assert before is not None
+    assert after is not None
     was, becomes = before.case.enforced, after.case.enforced
     if was == becomes:
         return
@@ -129,23 +131,23 @@ def _moments(
     """What is to be done first, or is in the way, where that is another thing or another day."""
     was = before.first if before else None
     becomes = after.first if after else None
-    if isinstance(becomes.action if becomes else None, Stop):
-        assert becomes is not None
-        if not _is_stop(was) or was is None or was.action.reason is not becomes.action.reason:
+    cause = _stopped_by(becomes)
+    if cause is not None:
+        if _stopped_by(was) is not cause:
             yield _step(user, Change.STOPPED, was, becomes)
         return
-    if _is_stop(was):
+    if _stopped_by(was) is not None:
         yield _step(user, Change.RESUMED, was, becomes)
         return
-    if _told(was) == _told(becomes) and _apart(was, becomes) <= _SAME:
+    if _is_same(was, becomes):
         return
     is_open = after is not None and after.case.rotation is not None
     if becomes is not None or _policy(after) is not None or is_open:
         yield _step(user, Change.RESCHEDULED if is_open else Change.DUE, was, becomes)
 
 
-def _is_stop(row: Foreseen | None) -> bool:
-    return row is not None and isinstance(row.action, Stop)
+def _stopped_by(row: Foreseen | None) -> Reason | None:
+    return row.action.reason if row is not None and isinstance(row.action, Stop) else None
 
 
 def _step(user: User, change: Change, was: Foreseen | None, becomes: Foreseen | None) -> Difference:
@@ -154,24 +156,24 @@ def _step(user: User, change: Change, was: Foreseen | None, becomes: Foreseen | 
     return Difference(user, change, _described(was), _described(becomes), message, at)
 
 
-def _told(row: Foreseen | None) -> tuple[str, str | None] | None:
-    if row is None:
-        return None
+def _is_same(was: Foreseen | None, becomes: Foreseen | None) -> bool:
+    if was is None or becomes is None:
+        return was is becomes
+    return _told(was) == _told(becomes) and abs(was.at - becomes.at) <= _SAME
+
+
+def _told(row: Foreseen) -> tuple[str, str | None]:
     action = row.action
     gate = action.reason.value if isinstance(action, Shut) else None
     return (action.behind.name if isinstance(action, Shut) else action.name), gate
 
 
-def _apart(was: Foreseen | None, becomes: Foreseen | None) -> timedelta:
-    return abs(was.at - becomes.at) if was and becomes else timedelta(0)
-
-
 def _described(row: Foreseen | None) -> str | None:
-    told = _told(row)
-    if row is None or told is None:
+    if row is None:
         return None
-    name, gate = told
-    what = f"{name} ({row.action.reason})" if _is_stop(row) else name
+    name, gate = _told(row)
+    cause = _stopped_by(row)
+    what = f"{name} ({cause})" if cause is not None else name
     return f"{what} {moment(row.at)}" + (f", gate {gate}" if gate else "")
 
 

@@ -235,7 +235,7 @@ def _gone(case: Case, order: Order, key_id: str) -> Obey | None:
         return None  # its end is recorded first
     return Obey(
         Reason.COMPROMISED,
-        f"{key_id} is deleted. {_lives(case, key_id)}. {_sessions(case, key_id)}",
+        f"{key_id} is deleted. {_lives(case)}. {_sessions(case, key_id)}",
         order_id=order.order_id,
     )
 
@@ -243,7 +243,7 @@ def _gone(case: Case, order: Order, key_id: str) -> Obey | None:
 def _summary(case: Case, key: AccessKey) -> str:
     """What is dead, what lives, and what outlives it."""
     off = f"{_state(key)}, and is deleted when it has rested"
-    return f"{off}. {_lives(case, key.key_id)}. {_sessions(case, key.key_id)}"
+    return f"{off}. {_lives(case)}. {_sessions(case, key.key_id)}"
 
 
 def _state(key: AccessKey) -> str:
@@ -252,8 +252,8 @@ def _state(key: AccessKey) -> str:
     return f"{key.key_id} is still {key.status}"
 
 
-def _lives(case: Case, key_id: str) -> str:
-    living = [key for key in case.active if key.key_id != key_id]
+def _lives(case: Case) -> str:
+    living = case.active
     if not living:
         return f"{case.user} has no Active key now"
     places = {

@@ -301,8 +301,8 @@ def _grace(case: Case, key: AccessKey) -> Wait | None:
     until = _clock(case, key, start) + policy.grace_period
     if until <= case.now:
         return None
-    since = "named" if rotation.title is Title.NAMED else "delivered"
-    what = f"{rotation.successor} is delivered" if since == "delivered" else "it was named"
+    is_named = rotation.title is Title.NAMED
+    what = "it was named" if is_named else f"{rotation.successor} is delivered"
     return Wait(
         Reason.GRACE,
         f"both keys work: {what} since {moment(start)}, and"

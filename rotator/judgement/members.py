@@ -6,6 +6,7 @@ out.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -88,20 +89,17 @@ def expanded(configuration: Configuration, found: Mapping[str, Sequence[Account]
     on are the files, and not what AWS lists just now.
     """
     new = [account for accounts in found.values() for account in accounts]
-    named = frozenset(one.name for one in configuration.organizations)
     return replace(
         configuration,
         accounts=(*configuration.accounts, *new),
-        policies=tuple(_widened(policy, named, new) for policy in configuration.policies),
+        policies=tuple(_widened(policy, new) for policy in configuration.policies),
     )
 
 
-def _widened(policy: Policy, organizations: frozenset[str], found: Sequence[Account]) -> Policy:
+def _widened(policy: Policy, found: Sequence[Account]) -> Policy:
     if policy.account_tags:
         mine = [one.name for one in found if _has_tags(policy.account_tags, one.tags)]
         return replace(policy, accounts=(_NOBODY, *mine))
-    if not organizations & set(policy.accounts):
-        return policy
     mine = [one.name for one in found if one.organization in policy.accounts]
     return replace(policy, accounts=(*policy.accounts, *mine))
 
@@ -120,4 +118,4 @@ def _has_tags(wanted: Mapping[str, str], tags: Mapping[str, str] | None) -> bool
 
 
 def _is_name(name: str) -> bool:
-    return bool(name) and name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return re.fullmatch("[A-Za-z0-9_-]*[A-Za-z0-9][A-Za-z0-9_-]*", name) is not None

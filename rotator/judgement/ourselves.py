@@ -34,7 +34,7 @@ def kept_for_us(case: Case, key: AccessKey) -> Wait:
     signers = [signer for signer in case.signers if signer.key.key_id == key.key_id]
     moving = [signer for signer in signers if signer.key.moves]
     staying = [signer for signer in signers if not signer.key.moves]
-    heir = case.rotation.successor if case.rotation else None
+    heir = case.open.successor
     who = signed_by(case, key.key_id)
     ends = [
         *([f"restart {_names(staying)} with {heir or 'other credentials'}"] if staying else []),

@@ -52,8 +52,8 @@ def retiring(case: Case, due: AccessKey | None) -> Action | None:
 
 def _rests_still(case: Case, due: AccessKey | None) -> Wait | None:
     """An Inactive key that will make room once it is known to be Inactive for long enough."""
-    policy = case.policy
-    if due is None or policy is None or case.rotation or "inactive" not in policy.retire:
+    policy = case.terms
+    if due is None or "inactive" not in policy.retire:
         return None
     resting = [
         key
@@ -76,11 +76,14 @@ def _rests_still(case: Case, due: AccessKey | None) -> Wait | None:
 
 
 def candidates(case: Case, due: AccessKey | None) -> list[AccessKey]:
-    """The keys that the policy's `retire` names, whatever the places say of them."""
-    policy = case.policy
-    if policy is None or not policy.retire or case.rotation is not None:
+    """The keys that the policy's `retire` names, whatever the places say of them.
+
+    Asked only while no rotation is open: one that is goes first.
+    """
+    retire = case.terms.retire
+    only = "only" in retire
+    if not retire:
         return []
-    only = "only" in policy.retire
     if due is None and not only:
         return []
     return [key for key in case.listed if _is_named(case, key, only=only)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -122,9 +123,7 @@ def _exclusion(policy: Policy, user: User, now: datetime) -> Exclusion | None:
 def _may_match(selector: Selector, user: User) -> bool:
     """As `matches`, but what could not be read counts as matching: an exclusion fails closed."""
     if selector.group is not None and user.groups is None:
-        return matches(
-            type(selector)(name=selector.name, path=selector.path, tags=selector.tags), user
-        )
+        return matches(replace(selector, group=None), user)
     return matches(selector, user)
 
 

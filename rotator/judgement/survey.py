@@ -14,8 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from rotator.judgement.beginning import is_curious, overdue
-from rotator.judgement.leaving import used_at
-from rotator.model import AccessKey, KeyStatus, NeverUsed, Reason, UsedAt, Wait
+from rotator.model import AccessKey, KeyStatus, Reason, UsedAt, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,7 +92,7 @@ def used_since(keys: Sequence[AccessKey], reported: ReportedUser) -> tuple[tuple
         for key in listed
         if (slot := _slot_of(key, listed, reported)) is not None
         and isinstance(slot.last_use, UsedAt)
-        and (isinstance(key.last_use, NeverUsed) or _use(key) < slot.last_use.at)
+        and not (isinstance(key.last_use, UsedAt) and key.last_use.at >= slot.last_use.at)
     )
 
 
@@ -127,10 +126,6 @@ def look_moment(user_id: str, since: datetime, policy: Policy) -> datetime:
 _IDLE = frozenset({Reason.NOT_DUE, Reason.NO_KEY})
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-def _use(key: AccessKey) -> datetime:
-    return used_at(key) if isinstance(key.last_use, UsedAt) else _LONG_AGO
 
 
 def _slot_of(

@@ -102,8 +102,8 @@ def proposals(users: Sequence[User], report: Report) -> list[Proposal]:
         by_path[_first(user.path)].append(user)
     paths = tuple(sorted(path for path in by_path if path != "/"))
     names = _Names()
-    own = [Proposal(names.of(path.strip("/")), len(by_path[path]), path=path) for path in paths]
-    return [*own, *_of_the_rest(by_path.get("/", []), paths, names)]
+    own = [Proposal(names.of(path), len(by_path[path]), path=path) for path in paths]
+    return [*own, *_of_the_rest(by_path["/"], paths, names)]
 
 
 def _of_the_rest(users: list[User], paths: tuple[str, ...], names: _Names) -> list[Proposal]:
@@ -111,7 +111,7 @@ def _of_the_rest(users: list[User], paths: tuple[str, ...], names: _Names) -> li
     if not users:
         return []
     tag = _telling_tag(users)
-    counts = Counter(user.tags[tag] for user in users if tag in user.tags) if tag else Counter()
+    counts = Counter(v for user in users for name, v in user.tags.items() if name == tag)
     values = sorted(counts)
     found = [
         Proposal(names.of(f"{tag}-{value}"), counts[value], tag=(str(tag), value), without=paths)
