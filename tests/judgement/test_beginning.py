@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotator.judgement.beginning import is_curious
+from rotator.judgement.beginning import is_curious, ready
 from rotator.judgement.judge import judge
 from rotator.model import (
     Absent,
@@ -48,6 +48,8 @@ from tests.judgement.worlds import (
 )
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from rotator.model import Action, Case
 
 
@@ -215,3 +217,17 @@ def test_the_message_of_a_beginning_has_its_figures() -> None:
     assert judge(idle()).message == (
         f"{OLD} is 60 d old (rotate_after 50 d): a successor is created, proven and delivered"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "waits"),
+    [
+        pytest.param(MINUTE, True, id="said at the very moment of the failure"),
+        pytest.param(MINUTE - SECOND, False, id="said a second after it"),
+    ],
+)
+def test_a_later_word_waits_for_no_earlier_failure(said: timedelta, waits: bool) -> None:
+    """A person who has seen the failures and orders again is not made to wait for them."""
+    world = idle(restart=failed(5, MINUTE))
+
+    assert waits == isinstance(ready(world, contact_forgives=False, said_at=ago(said)), Wait)

@@ -89,6 +89,12 @@ ACROSS = a_window("02:30", "03:15")
             id="on the other side of the date line",
         ),
         pytest.param(
+            a_window("22:00", "21:00", zone=ZoneInfo("America/Los_Angeles")),
+            "2026-03-05 04:30",
+            "2026-03-05 04:30",
+            id="since yesterday evening, by a clock that is far behind",
+        ),
+        pytest.param(
             GAP,
             "2026-03-29 00:00",
             "2026-03-29 01:15",

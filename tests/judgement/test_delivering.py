@@ -130,6 +130,20 @@ HALF = got(after=MINUTE)
             waiting(unwritten(begun_key=NEW), HALF), putting(W), id="again, if not answered"
         ),
         pytest.param(
+            waiting(unwritten(), HALF, a_place("b")),
+            putting(B, W),
+            id="after what can be read, wherever the policy names it",
+        ),
+        pytest.param(
+            waiting(
+                unwritten(),
+                replace(HALF, reading=Unreadable("reset")),
+                unwritten("x", sink_id=None),
+            ),
+            Wait(Reason.SINK, "", NOW + TIMING.retry_min),
+            id="also where a write-only place is named no more",
+        ),
+        pytest.param(
             waiting(unwritten(), replace(HALF, reading=Unreadable("reset"))),
             Wait(Reason.SINK, "", NOW + TIMING.retry_min),
             id="not while the readable one cannot be read",

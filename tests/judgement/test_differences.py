@@ -112,7 +112,28 @@ def test_why_a_user_leaves(after: Standpoint | None, why: str) -> None:
     leaves = next(differences(at(), after))
 
     assert (leaves.change, leaves.before, leaves.policy) == ("leaves", "ci", "ci")
-    assert why in leaves.message
+    assert leaves.user == USER
+    assert leaves.message == f"policy ci selected the user; {why}"
+
+
+def test_each_row_names_the_policy_that_selects_the_user_now() -> None:
+    [moves] = differences(selected(Selected("old")), at())
+
+    assert moves.policy == "ci"
+
+
+@pytest.mark.parametrize(
+    ("after", "moment"),
+    [
+        pytest.param(at(first(OFF, LATER)), LATER, id="what is done then"),
+        pytest.param(at(first(STOP, LATER)), LATER, id="what stops it then"),
+        pytest.param(at(), None, id="nothing"),
+    ],
+)
+def test_a_row_tells_when_it_shows(after: Standpoint, moment: datetime | None) -> None:
+    [row] = differences(at(first(OFF)), after)
+
+    assert moment == row.at
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from tests.judgement.worlds import (
     NEW,
     NOW,
     OLD,
+    OTHER,
     POLICY,
     SECOND,
     TIMING,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 AGE = Issue(Reason.AGE, "", kind=Kind.REPLACE, predecessor=OLD)
 FIRST = Issue(Reason.FIRST_KEY, "", kind=Kind.FIRST)
 NEED = POLICY.grace_period + POLICY.quiet_period + LAG
+MONDAYS = Window(frozenset({0}), None, None, UTC)
+SUNDAYS = Window(frozenset({6}), None, None, UTC)
 LATER = NOW + TIMING.retry_max
 
 
@@ -92,6 +95,15 @@ LATER = NOW + TIMING.retry_max
         pytest.param((a_freeze(300 * DAY, 400 * DAY),), {}, 50 * DAY, id="a freeze of next year"),
         pytest.param(
             (a_freeze(-DAY, 80 * DAY),), {}, 50 * DAY, id="a freeze that has begun shuts its door"
+        ),
+        pytest.param(
+            (a_freeze(0 * DAY, 400 * DAY),), {}, 50 * DAY, id="and one that begins this moment"
+        ),
+        pytest.param(
+            (a_freeze(-2 * DAY, -DAY), a_freeze(55 * DAY, 90 * DAY + SECOND)),
+            {},
+            55 * DAY - NEED,
+            id="one is over, and the next is too long",
         ),
         pytest.param(
             (a_freeze(50 * DAY, 70 * DAY),),
@@ -210,6 +222,40 @@ def test_nothing_is_due_without_a_policy() -> None:
             ),
             True,
             id="in grace, and the door never opens",
+        ),
+        pytest.param(
+            grace(
+                a_key(age=90 * DAY, last_use=used(30 * DAY)),
+                new_key(),
+                rotation=delivered(30 * DAY),
+            ),
+            False,
+            id="it may be switched off at the very moment of `max_age`",
+        ),
+        pytest.param(
+            grace(
+                a_key(age=88 * DAY, last_use=used(30 * DAY)),
+                new_key(),
+                rotation=delivered(9 * DAY),
+                policy=policy(window=MONDAYS),
+            ),
+            True,
+            id="its grace ended on a Monday, and the next Monday is too late",
+        ),
+        pytest.param(
+            a_case(a_key(age=85 * DAY), policy=policy(grace_period=3 * DAY, window=SUNDAYS)),
+            True,
+            id="begun on Sunday its grace ends past it, and the next Sunday is too late",
+        ),
+        pytest.param(
+            grace(
+                a_key(age=83 * DAY + SECOND),
+                a_key(OTHER, 60 * DAY),
+                new_key(),
+                rotation=delivered(30 * DAY, predecessor=OTHER),
+            ),
+            True,
+            id="the grace of another key is not its own",
         ),
         pytest.param(recovery(), False, id="switched off: it is the successor's age that counts"),
     ],

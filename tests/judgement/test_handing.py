@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotator.judgement.handing import give, why_not_taken
+from rotator.judgement.handing import Refusal, give, why_not_taken
 from rotator.judgement.judge import judge
 from rotator.model import (
     Absent,
@@ -43,6 +43,7 @@ from tests.judgement.worlds import (
     NOW,
     OLD,
     OTHER,
+    SECOND,
     a_case,
     a_hold,
     a_key,
@@ -518,3 +519,34 @@ def test_twice_is_once() -> None:
 
     assert give(case, OLD, sink_id=None, take_over=False) is None
     assert give(case, OLD, sink_id="a", take_over=True) is None
+
+
+def test_of_several_that_wait_the_soonest_is_told() -> None:
+    """Wherever it stands."""
+    later = a_place("b", Empty(), answered_key=OLD, failures=failed(5, SECOND))
+    sooner = a_place("c", Empty(), answered_key=OLD, failures=failed(1, SECOND))
+    waits = give(idle(places=(SERVED, later, sooner)), OLD, sink_id=None, take_over=False)
+
+    assert isinstance(waits, Wait)
+    assert "file:c failed 1 time(s)" in waits.message
+
+
+def test_a_write_only_place_waits_for_a_readable_one_that_serves_that_very_key() -> None:
+    readable = a_place(reading=Serves(OTHER))
+    case = a_case(a_key(), a_key(OTHER, DAY), places=(readable, unwritten()))
+    waits = give(case, OLD, sink_id="w", take_over=False)
+
+    assert isinstance(waits, Wait)
+    assert "is write-only: a readable place gets the key first" in waits.message
+
+
+def test_every_place_that_is_refused_is_told() -> None:
+    strange = [a_place(name, Stranger("it is not JSON")) for name in "ab"]
+    refused = give(idle(places=strange), OLD, sink_id=None, take_over=False)
+
+    assert isinstance(refused, Refusal)
+    assert refused.sentence == (
+        "file:a holds something else (it is not JSON); `--take-over` has it overwritten; file:b"
+        " holds something else (it is not JSON); `--take-over` has it overwritten."
+        " Nothing was written"
+    )

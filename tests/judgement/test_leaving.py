@@ -133,6 +133,24 @@ RECOVERY = POLICY.recovery_period
             id="a use within `settle` of the switch is of before",
         ),
         pytest.param(
+            recovery(
+                off_key(off=RECOVERY, last_use=used(RECOVERY - SETTLE)),
+                new_key(),
+                rotation=recovering(RECOVERY),
+            ),
+            None,
+            id="to the second",
+        ),
+        pytest.param(
+            recovery(
+                off_key(off=RECOVERY, last_use=used(RECOVERY - MINUTE)),
+                new_key(),
+                rotation=recovering(RECOVERY),
+            ),
+            None,
+            id="and does not delay the end",
+        ),
+        pytest.param(
             recovery(off_key(last_use=used(10 * DAY)), new_key()),
             Wait(Reason.RECOVERY, "", ago(10 * DAY) + RECOVERY),
             id="a use after that starts its rest anew",
@@ -227,3 +245,10 @@ EVIDENCE = {OLD: used(30 * DAY), NEW: used(HOUR)}
 def test_leaving_step_by_step(world: Case, expected: Action) -> None:
     """Switched off, rested, deleted: each behind the same guard."""
     assert expected == bare(judge(world))
+
+
+def test_a_named_key_that_is_known_no_more_is_promised_its_whole_rest() -> None:
+    """Nobody can say that it was Inactive when a person said that it goes now."""
+    world = a_case(rotation=a_leaving(Title.NAMED, OLD, DAY, titled_at=ago(DAY), now=True))
+
+    assert leaving.TITLES[Title.NAMED].rest(world) == RECOVERY

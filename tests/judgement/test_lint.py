@@ -74,3 +74,29 @@ def test_lint_timing(lag: timedelta, own: bool, expected: list[str]) -> None:
     remarks = lint_timing(replace(TIMING, last_used_lag=lag), own_endpoint=own)
 
     assert expected == [remark.field for remark in remarks]
+
+
+def test_the_longest_gap_is_a_term() -> None:
+    (remark,) = lint_policy(policy(), TIMING, gap=30 * DAY, freeze=NOTHING)
+
+    assert "rotate_after 50 d + the longest gap of schedule and window 30 d +" in remark.sentence
+
+
+def test_a_window_that_is_never_met_is_told_with_its_cure() -> None:
+    (remark,) = lint_policy(policy(), TIMING, gap=None, freeze=NOTHING)
+
+    assert remark.sentence.startswith("the schedule may never meet the window")
+    assert remark.sentence.endswith("than the window is long, or at a time within it")
+
+
+def test_figures_that_are_too_short_are_told_with_what_they_would_do() -> None:
+    (quiet,) = lint_policy(policy(quiet_period=SECOND), TIMING, gap=NOTHING, freeze=NOTHING)
+    (lag,) = lint_timing(replace(TIMING, last_used_lag=SECOND), own_endpoint=False)
+
+    assert quiet.sentence == (
+        "`quiet_period` (1 s) is shorter than IAM may take to report a use (`last_used_lag`, 1 h)"
+    )
+    assert lag.sentence == (
+        "`last_used_lag` (1 s) is below 1 h, which is for a local AWS only: AWS's own IAM may"
+        " report a use later, and a key in use would look quiet"
+    )

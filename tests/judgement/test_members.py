@@ -57,6 +57,11 @@ NAMES = {
         (),
         ["111111111111"],
     ),
+    "by its name, in letters, digits, dashes and underscores": (
+        [replace(PROD, name="Prod-EU_1")],
+        (),
+        ["Prod-EU_1"],
+    ),
     "by its id, where it has none": ([replace(PROD, name="")], (), ["111111111111"]),
 }
 

@@ -102,6 +102,7 @@ def excluding(*exclusions: Exclusion, name: str = "ci") -> Policy:
 
 LEGACY = Exclusion(Selector(name="deploy-web"), reason="vendor appliance")
 BY_GROUP = Exclusion(Selector(group="legacy"), reason="vendor appliance")
+BOTH_DEPLOY = Exclusion(Selector(name="deploy-*"))
 BOTH = Exclusion(Selector(name="other-*", group="legacy"))
 
 
@@ -111,6 +112,36 @@ BOTH = Exclusion(Selector(name="other-*", group="legacy"))
         pytest.param(CI, [], Unselected(), id="no policy"),
         pytest.param(CI, [policy(include=(Selector(name="x"),))], Unselected(), id="none matches"),
         pytest.param(CI, [policy()], Selected("ci"), id="one matches"),
+        pytest.param(
+            CI,
+            [policy(name="elsewhere", accounts=("other",)), policy()],
+            Selected("ci"),
+            id="one matches, after one of another account",
+        ),
+        pytest.param(
+            CI,
+            [policy(name="x", include=(Selector(name="x"),)), policy()],
+            Selected("ci"),
+            id="one matches, after one that does not",
+        ),
+        pytest.param(
+            CI,
+            [excluding(replace(LEGACY, expires=NOW), BOTH_DEPLOY)],
+            Excluded("ci", "no reason given"),
+            id="an exclusion holds after one that has expired",
+        ),
+        pytest.param(
+            GROUPLESS,
+            [excluding(Exclusion(Selector(path="/cd/", group="legacy")))],
+            Selected("ci"),
+            id="a group that was not read excludes nobody of another path",
+        ),
+        pytest.param(
+            GROUPLESS,
+            [excluding(Exclusion(Selector(tags={"team": "ops"}, group="legacy")))],
+            Selected("ci"),
+            id="nor of another tag",
+        ),
         pytest.param(
             CI,
             [policy(include=(Selector(name="x"), Selector(path="/ci/")))],

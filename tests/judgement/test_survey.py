@@ -23,10 +23,12 @@ from rotator.judgement.survey import (
 from rotator.model import (
     KeyStatus,
     NeverUsed,
+    Reason,
     ReportedKey,
     ReportedUser,
     UsedAt,
     UseUnknown,
+    Wait,
 )
 from tests.judgement.worlds import DAY, HOUR, NEVER, NEW, NOW, OLD, POLICY, a_case, a_key
 
@@ -125,6 +127,14 @@ def test_a_fingerprint_knows_no_order_and_no_use() -> None:
     assert fingerprint(reported(one)) != fingerprint(reported(slot(DAY, is_active=False)))
 
 
+def test_a_fingerprint_is_the_same_in_every_release() -> None:
+    """It is kept in the store: another would have every user listed anew."""
+    two = reported(slot(DAY), slot(2 * DAY, is_active=False))
+
+    expected = "active 2026-03-03 12:00:00+00:00; inactive 2026-03-02 12:00:00+00:00"
+    assert expected == fingerprint(two)
+
+
 @pytest.mark.parametrize(
     ("periods", "age", "expected"),
     [
@@ -138,6 +148,7 @@ def test_a_fingerprint_knows_no_order_and_no_use() -> None:
             False,
             id="unused_after of a policy that retires",
         ),
+        pytest.param({}, timedelta(0), True, id="a report of this moment"),
         pytest.param({}, -MINUTE, False, id="a report of the future"),
     ],
 )
@@ -158,6 +169,18 @@ def test_a_use_that_is_later_than_on_record_is_taken_over() -> None:
     assert seen.last_use == UsedAt(NOW - HOUR, "s3", "eu-north-1")
     assert seen.last_seen_at == max(known.last_seen_at, NOW - MINUTE)
     assert used_since([known], reported(slot(40 * DAY, used=2 * DAY))) == ()
+
+
+def test_what_the_report_adds_nothing_to_stays_as_it_is() -> None:
+    """A use that is known, one as late as that, and a key that is not listed any more."""
+    known = a_key(OLD, age=40 * DAY, last_use=UsedAt(NOW - HOUR), last_seen_at=NOW - DAY)
+    gone = a_key(NEW, age=DAY, missing_since=NOW - HOUR, last_seen_at=NOW - DAY)
+
+    seen, missing = on_record([known, gone], reported(slot(40 * DAY, used=2 * HOUR)), NOW - MINUTE)
+
+    assert seen == replace(known, last_seen_at=NOW - MINUTE)
+    assert missing == gone
+    assert used_since([known], reported(slot(40 * DAY, used=HOUR))) == ()
 
 
 def test_whose_a_use_is_must_be_told_by_the_dates() -> None:
@@ -191,8 +214,16 @@ def test_keys_of_the_report_have_no_ids_and_are_at_least_so_old() -> None:
 
     assert [one.created_at for one in keys] == [NOW - 40 * DAY, NOW - HOUR]
     assert [one.status for one in keys] == [KeyStatus.ACTIVE, INACTIVE]
-    assert len({one.key_id for one in keys}) == 2
-    assert not any(one.key_id.startswith("AKIA") for one in keys)
+    assert [one.key_id for one in keys] == ["(key 2 of the report)", "(key 1 of the report)"]
+    assert [one.status_since for one in keys] == [NOW - 40 * DAY, NOW - HOUR]
+    assert {(one.first_seen_at, one.last_seen_at) for one in keys} == {(NOW - HOUR, NOW - HOUR)}
+
+
+def test_a_key_that_is_off_is_so_since_the_report() -> None:
+    """Since when it is Inactive nobody knows."""
+    (off,) = reported_keys(reported(slot(40 * DAY, is_active=False)), NOW - HOUR)
+
+    assert off.status_since == NOW - HOUR
 
 
 IDLE = {
@@ -215,6 +246,10 @@ IDLE = {
 def test_who_is_idle(world: object, *, expected: bool) -> None:
     """Nothing is to be done, and nothing that a look could bring out."""
     assert is_idle(world, judge(world)) is expected  # type: ignore[arg-type] # of a table
+
+
+def test_who_waits_for_something_else_is_not_idle() -> None:
+    assert not is_idle(a_case(YOUNGER), Wait(Reason.SETTLING, "something else"))
 
 
 @pytest.mark.parametrize(
@@ -240,3 +275,4 @@ def test_looks_are_spread_over_a_tenth_of_the_period() -> None:
     assert max(moments) == NOW + span * (BATCHES - 1) / BATCHES
     assert len(set(moments)) == BATCHES
     assert look_moment("AIDA7", NOW, POLICY) == moments[7]
+    assert moments[7] == NOW + span * 22 / BATCHES

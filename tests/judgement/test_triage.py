@@ -50,12 +50,15 @@ def test_each_kind_is_counted_and_named() -> None:
     """The oldest key first; an Inactive key is neither old nor unused."""
     report = reported(
         ("young", (key(DAY),)),
-        ("old", (key(91 * DAY),)),
+        ("old", (key(90 * DAY),)),
         ("older", (key(200 * DAY), key(DAY))),
+        ("ancient", (key(200 * DAY),)),
         ("off", (key(300 * DAY, is_active=False),)),
         ("idle", (key(50 * DAY, use=UsedAt(NOW - 46 * DAY)),)),
         ("never", (key(50 * DAY, use=NEVER),)),
         ("new", (key(DAY, use=NEVER),)),
+        ("idle to the day", (key(50 * DAY, use=UsedAt(NOW - 45 * DAY)),)),
+        ("never to the day", (key(45 * DAY, use=NEVER),)),
         ("unclear", (key(50 * DAY, use=UseUnknown("no_information")),)),
         ("none", ()),
         root=2,
@@ -63,11 +66,16 @@ def test_each_kind_is_counted_and_named() -> None:
 
     found = triage(report, NOW)
 
-    assert (found.users, found.with_keys, found.keys, found.root_keys) == (9, 8, 9, 2)
-    assert found.old == (("older", 200 * DAY), ("old", 91 * DAY))
+    assert (found.users, found.with_keys, found.keys, found.root_keys) == (12, 11, 12, 2)
+    assert found.generated_at == report.generated_at
+    assert found.old == (("ancient", 200 * DAY), ("older", 200 * DAY), ("old", 90 * DAY))
     assert found.doubled == ("older",)
-    assert found.unused == ("idle", "never")
+    assert found.unused == ("idle", "idle to the day", "never", "never to the day")
     assert found.unclear == ("unclear",)
+
+
+def test_a_report_without_a_row_of_root_has_no_keys_of_root() -> None:
+    assert triage(replace(reported(("a", (key(DAY),))), root=None), NOW).root_keys == 0
 
 
 def user(name: str, path: str = "/", **tags: str) -> User:
@@ -107,8 +115,57 @@ def test_users_without_a_path_are_parted_by_the_tag_that_tells_them_apart() -> N
 
 
 @pytest.mark.parametrize(
+    ("users", "expected"),
+    [
+        pytest.param(
+            [user(f"u{n}", team=f"t{n % 12}") for n in range(24)],
+            {f"team-t{n}" for n in range(12)},
+            id="a dozen values",
+        ),
+        pytest.param(
+            [*(user(f"u{n}", team="xy"[n % 2]) for n in range(4)), user("none")],
+            {"team-x", "team-y", "others"},
+            id="four users in five have it",
+        ),
+        pytest.param(
+            [user("a", team="X1"), user("b", team="Y1")],
+            {"team-x1", "team-y1"},
+            id="letters of any kind",
+        ),
+        pytest.param(
+            [user(f"u{n}", team="xy"[n % 2], a="pqr"[n % 3]) for n in range(6)],
+            {"team-x", "team-y"},
+            id="of two that all have, the one with fewer values",
+        ),
+        pytest.param(
+            [
+                *(user(f"u{n}", team="xyz"[n % 3], a="pq"[n % 2]) for n in range(5)),
+                user("last", team="x"),
+            ],
+            {"team-x", "team-y", "team-z"},
+            id="the one that more have, though it has more values",
+        ),
+        pytest.param(
+            [user(f"u{n}", team="xy"[n % 2], a="pq"[n % 2]) for n in range(4)],
+            {"a-p", "a-q"},
+            id="of two that are alike, the first by name",
+        ),
+    ],
+)
+def test_which_tag_parts_users(users: list[User], expected: set[str]) -> None:
+    assert expected == {one.name for one in proposed(*users)}
+
+
+@pytest.mark.parametrize(
     "users",
     [
+        pytest.param(
+            [user("a", team="x"), user("b", team="y"), user("c"), user("d")],
+            id="a tag that half of them have",
+        ),
+        pytest.param(
+            [user(f"u{n}", team=f"t{n % 13}") for n in range(26)], id="one value more than a dozen"
+        ),
         pytest.param([user(f"u{n}", host=f"h{n}") for n in range(20)], id="a value for each"),
         pytest.param([user(f"u{n}", team="blue") for n in range(20)], id="one value for all"),
         pytest.param([user("a", team="x"), user("b"), user("c")], id="a tag that few have"),
@@ -135,6 +192,33 @@ def test_no_two_policies_have_one_name() -> None:
     names = [one.name for one in proposed(user("a", "/CI/"), user("b", "/ci/"), user("c", "/_/"))]
 
     assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/a..b/", "a-b"),
+        ("/CI/", "ci"),
+        ("/_/", "policy"),
+        ("/X/", "x"),
+        ("/data-team/x/", "data-team"),
+    ],
+)
+def test_a_policy_is_named_by_its_path(path: str, name: str) -> None:
+    """In letters, digits and dashes."""
+    (found,) = proposed(user("a", path))
+
+    assert (found.name, found.path) == (name, f"/{path.split('/')[1]}/")
+
+
+def test_letters_that_are_none_of_ascii_make_no_name() -> None:
+    found = proposed(user("a", team="é1"), user("b", team="b"))
+
+    assert [one.name for one in found] == ["team-b", "team-1"]
+
+
+def test_the_second_of_a_name_has_a_number() -> None:
+    assert [one.name for one in proposed(user("a", "/CI/"), user("b", "/ci/"))] == ["ci", "ci-2"]
 
 
 def test_a_name_that_was_made_is_not_given_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -45,6 +46,16 @@ def test_span(length: timedelta, expected: str) -> None:
 def test_moment(at: datetime, expected: str) -> None:
     """A moment is told in UTC."""
     assert expected == moment(at)
+
+
+def test_a_moment_is_told_in_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        told = moment(NOW)
+    time.tzset()
+
+    assert told == "2026-03-04 12:00 UTC"
 
 
 @pytest.mark.parametrize(
