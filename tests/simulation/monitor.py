@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rotator.model import JournalOutcome, KeyStatus, Step, Title, UsedAt, UserRef, Verb
+from rotator.model import JournalOutcome, KeyStatus, Reason, Step, Title, UsedAt, UserRef, Verb
 from tests.simulation.account import ACCOUNT_ID
 from tests.simulation.broken import Broken
 from tests.simulation.doubts import MADE_IN_VAIN, Doubts, waives_places
@@ -169,6 +169,9 @@ class Monitor(Watcher):
             if key.status is KeyStatus.ACTIVE or not self._was_ours(key_id):
                 continue
             by_another_later = not entry.ours and entry.written_at > key.since
+            if not entry.ours and not self._is_claimed(address, key_id):
+                # Nothing was ever delivered there, and no policy named it when anything was begun.
+                continue
             right = self._rights.get(key_id)
             if not by_another_later and not (right and right.waives_places):
                 raise Broken(f"P1: {address} serves {key_id}, which we switched off")
@@ -346,12 +349,20 @@ class Monitor(Watcher):
                 and row.outcome in KNOWN_TO_HAVE_HAPPENED
             ]
             if not known and self._ref(key_id).user_id not in self.aws.users:
-                # Gone with its user before anybody could see it: the record says that it is not
-                # known, and nobody can know it any more.
-                known = [row for row in rows if row.outcome is JournalOutcome.UNKNOWN]
-            if not known:
+                # Gone with its user before anybody could see it: that it was asked for is on
+                # record, and what came of it nobody can know any more.
+                known = [row for row in rows if row.key_id in {None, key_id}]
+            if not known and not self._is_named_by_a_person(key_id):
                 told = [(str(r.outcome), r.key_id) for r in rows]
                 raise Broken(f"P7: nothing says that {step} of {key_id} was done: {told}")
+
+    def _is_named_by_a_person(self, key_id: str) -> bool:
+        """Whether a person ordered its end while it could not be told whose key it is.
+
+        That was never found out then: on record is the person's word instead.
+        """
+        rows = self._rows(self._ref(key_id))
+        return any(r.reason is Reason.NAMED and r.key_id == key_id for r in rows)
 
     def _has_an_intent(self, ref: UserRef, step: str, key_id: str, at: datetime) -> JournalRow:
         about = None if step == "issue" else key_id
@@ -369,6 +380,11 @@ class Monitor(Watcher):
         if found is None:
             raise Broken(f"P7: {step} of {key_id} without an intent")
         return found
+
+    def _is_claimed(self, address: str, key_id: str) -> bool:
+        """Whether a place is on record as one of the owner of this key."""
+        places = self.store().know(self._ref(key_id)).places
+        return any(row.place.address == address for row in places)
 
     def _was_ours(self, key_id: str) -> bool:
         """Whether the last change of a key was one of ours."""

@@ -135,6 +135,20 @@ def test_a_stranger_who_serves_a_dead_key_breaks_no_promise(world: World) -> Non
     assert world.served() == {"m/bob": OLD}
 
 
+def test_a_place_that_was_never_ours_breaks_no_promise(world: World) -> None:
+    """It had another name when the rotation was begun, and nothing was ever delivered there."""
+    user = world.add_user()
+    world.aws.rename(user, "rob")
+    renamed = world.aws.users[user.user_id]
+    held = world.backend.entries["m/bob"].held
+    world.backend.write("m/rob", held)
+    order(world, renamed, Verb.ROTATE, key_id=OLD, compromised=True)
+    onwards(world, renamed)
+
+    assert world.served() == {"m/bob": OLD, "m/rob": NEW}
+    assert (OLD, "deactivate") in {(key, step) for step, key, _ in world.aws.executed}
+
+
 def test_a_consumer_that_is_refused_is_told(world: World) -> None:
     """It read the key when that was in order, and used it until we switched it off."""
     switched_off(world)
@@ -645,6 +659,20 @@ def test_a_key_that_went_with_its_user_unseen_is_excused(world: World) -> None:
         "intent",
         "unknown",
     ]
+
+
+def test_a_key_whose_end_a_person_ordered_before_it_was_known_whose_it_is(world: World) -> None:
+    """The answer of its create was lost: on record is the person's word."""
+    user = world.add_user()
+    strike(world, "CreateAccessKey", Fault.LOST_AFTER)
+    world.visit(user)
+    world.go(HOUR)
+    order(world, user, Verb.RETIRE, key_id=NEW, now=True)
+    onwards(world, user)
+
+    world.monitor.all_is_recorded()
+
+    assert (NEW, "deactivate") in {(key, step) for step, key, _ in world.aws.executed}
 
 
 # P8
