@@ -64,7 +64,8 @@ _NOTES = {
     "Nobody is due": (
         "Every user was listed once before. A sweep then asks who we are, lists the users (a"
         " thousand a call), and reads the credential report if there may be a newer one. Its CPU"
-        " time has the start of the process in it."
+        " time and memory have the start of the process in them: the same sweep of an account of"
+        " one user shows how much that is."
     ),
     "Some are due": (
         "The floor client makes the calls that cannot be left out and nothing else: those of the"

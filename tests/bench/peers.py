@@ -50,11 +50,13 @@ class Contender:
     Attributes:
         command: what is started.
         found: whom it found due, by what it wrote on its standard output.
+        rotates: whether it gives them new keys, and nobody else.
     """
 
     name: str
     command: Sequence[str]
     found: Callable[[str], list[str]]
+    rotates: bool = False
 
 
 def floor(threads: int = 8) -> Contender:
@@ -114,9 +116,21 @@ def rotator_plan(folder: Path, rate: float | None = None) -> Contender:
 def rotator_run(folder: Path, mode: str, rate: float | None = None) -> Contender:
     """A sweep, by hand."""
     path = configured(folder, mode=mode, rate=rate)
-    return Contender(
-        f"rotator run, {mode}", [*ROTATOR, "run", "--json", "--config", str(path)], _begun
-    )
+    command = [*ROTATOR, "run", "--json", "--config", str(path)]
+    if mode == "observe":
+        return Contender("rotator run, observe", command, _begun)
+
+    def delivered(text: str) -> list[str]:
+        """Whom it says that it gave a key, where there is a file of each with a key in it."""
+        files = {
+            file.stem: json.loads(file.read_text(encoding="utf-8"))
+            for file in (folder / "out").glob("*.json")
+        }
+        served = {name for name, held in files.items() if held["UserName"] == name}
+        begun = _begun(text)
+        return begun if served == set(begun) else sorted(served)
+
+    return Contender("rotator run, enforce", command, delivered, rotates=True)
 
 
 def _issued(text: str) -> list[str]:
