@@ -146,6 +146,14 @@ def user_columns(user: UserRow) -> dict[str, Any]:
     return {"account_id": user.ref.account_id, "user_id": user.ref.user_id, **columns}
 
 
+def use_of(row: Stored) -> LastUse:
+    """The last use that a row holds; without a copy of all that it holds besides."""
+    return last_use_from({name: getattr(row, name) for name in _USE})
+
+
+_USE = ("use_kind", "used_at", "used_service", "used_region", "use_why")
+
+
 def key_row(row: Stored) -> KeyRow:
     """A row of `keys`."""
     row = whole(keys, row)
@@ -153,7 +161,7 @@ def key_row(row: Stored) -> KeyRow:
         key_id=row.key_id,
         status=row.status,
         created_at=row.created_at,
-        last_use=last_use_from(row._asdict()),
+        last_use=use_of(row),
         status_since=row.status_since,
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,

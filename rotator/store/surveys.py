@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from rotator.model import ReportedKey, UserRef
 from rotator.store import shapes
-from rotator.store.columns import Moment, last_use_from, last_use_to
+from rotator.store.columns import Moment, last_use_to
 from rotator.store.damage import sound
 from rotator.store.part import Part
 from rotator.store.schema import keys, reported_keys, surveys, users
@@ -124,7 +124,7 @@ def reported_of(
         query = query.where(reported_keys.c.account_id == account_id)
     found: dict[UserRef, list[ReportedKey]] = defaultdict(list)
     for row in sound(connection.execute(query)):
-        use = last_use_from(row._asdict())
+        use = shapes.use_of(row)
         found[shapes.ref_of(row)].append(
             ReportedKey(is_active=row.is_active, rotated_at=row.rotated_at, last_use=use)
         )

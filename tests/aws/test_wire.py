@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.config import Config
+from botocore.session import get_session
+from botocore.utils import parse_timestamp
 
 from rotator.aws.accounts import Accounts
 from rotator.aws.pace import Pace, Rates
-from rotator.aws.wire import Wire, looking
+from rotator.aws.wire import Wire, connect, looking, moment_of
 from rotator.errors import AnswerError, ReadError
 from rotator.model import Timing
 from tests.aws import loopback
@@ -255,3 +258,38 @@ def test_a_look_that_hangs_is_given_up(aws: Loopback, enter: Enter) -> None:
         iam.list_keys("alice")
 
     assert aws.arrived("ListAccessKeys") == 2
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "2026-03-04T12:00:00Z",
+        "2026-03-04T12:00:00.250Z",
+        "2026-03-04T12:00:00+01:00",
+        "1970-01-01T00:00:00Z",
+        "Wed, 04 Mar 2026 12:00:00 GMT",
+        1772625600,
+        "1772625600",
+    ],
+)
+def test_a_moment_is_what_botocore_takes_it_for(told: Any) -> None:  # noqa: ANN401 - of a table
+    """Only quicker, where it has the form that IAM gives it."""
+    expected = parse_timestamp(told)
+
+    assert expected == moment_of(told)
+    assert moment_of(told).utcoffset() is not None
+
+
+@pytest.mark.parametrize("told", ["", "soon", "2026-13-04T12:00:00Z", "0000-00-00T00:00:00Z", None])
+def test_what_is_no_moment_is_refused_as_botocore_refuses_it(told: str | None) -> None:
+    with pytest.raises(ValueError, match="Invalid timestamp"):
+        moment_of(told)
+
+
+def test_clients_read_moments_so() -> None:
+    """A listing of a big account has thousands of them."""
+    session = get_session()
+    connect(session, "iam", Config(), "eu-north-1")
+    factory = session.get_component("response_parser_factory")
+
+    assert factory.create_parser("query")._timestamp_parser is moment_of
