@@ -8,6 +8,7 @@ from rotator.formats.aws_credentials import AwsCredentialsFormat
 from rotator.formats.base import Format, FormatReading
 from rotator.formats.env import EnvFormat
 from rotator.formats.json_object import JsonFormat
+from rotator.formats.ses_smtp import SesSmtpFormat
 from rotator.formats.template import TemplateFormat
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "Format",
     "FormatReading",
     "JsonFormat",
+    "SesSmtpFormat",
     "TemplateFormat",
 ]
 
@@ -27,6 +29,7 @@ FORMATS: Mapping[str, type[Format]] = {
     "aws-credentials": AwsCredentialsFormat,
     "env": EnvFormat,
     "json": JsonFormat,
+    "ses-smtp": SesSmtpFormat,
     "template": TemplateFormat,
 }
 """The formats by the name that a policy calls them; each class is also its options' model."""

@@ -53,6 +53,9 @@ class Format(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
+    is_object: ClassVar[bool] = False
+    """Whether its text is a JSON object, so that a place of fields can hold it field by field."""
+
     from_files: ClassVar[Mapping[str, str]] = {}
     """Options that name a file, each with the option that the file's content is."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,7 @@ from rotator.model import Credential, Stranger
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["JsonFormat"]
+__all__ = ["JsonFormat", "dump_object", "parse_object"]
 
 Constant = str | int | bool
 
@@ -39,6 +39,8 @@ _PROCESS_CONSTANTS: Mapping[str, Constant] = {"Version": 1}
 
 class JsonFormat(Format):
     """A JSON object: by default what `credential_process` reads, else the policy's own names."""
+
+    is_object: ClassVar[bool] = True
 
     fields: dict[str, Source] | None = Field(
         default=None,
@@ -61,7 +63,7 @@ class JsonFormat(Format):
 
     def read(self, text: str) -> FormatReading:
         """What the object says; see `Format.read`."""
-        found = _parse(text)
+        found = parse_object(text)
         if isinstance(found, Stranger):
             return found
         if any(is_session(name) and value for name, value in found.items()):
@@ -70,7 +72,7 @@ class JsonFormat(Format):
 
     def compose(self, credential: Credential, existing: str | None) -> str:
         """The object with its own fields set; see `Format.render`."""
-        found = _parse(existing or "")
+        found = parse_object(existing or "")
         kept = {} if isinstance(found, Stranger) else found
         kept = {name: value for name, value in kept.items() if not is_session(name)}
         own = values(self._fields, credential)
@@ -79,10 +81,10 @@ class JsonFormat(Format):
             constants = {**_PROCESS_CONSTANTS, **constants}
             kept.pop("Expiration", None)
         whole = {**constants, **own} if not kept else {**kept, **constants, **own}
-        return _dump(whole)
+        return dump_object(whole)
 
 
-def _parse(text: str) -> dict[str, object] | Stranger:
+def parse_object(text: str) -> dict[str, object] | Stranger:
     """The object in a text; nothing but white space is an object without fields."""
     if not text.strip():
         return {}
@@ -114,7 +116,7 @@ def _exact(literal: str) -> float:
     return number
 
 
-def _dump(whole: Mapping[str, object]) -> str:
+def dump_object(whole: Mapping[str, object]) -> str:
     """Readable for people, unless a lone surrogate, which no file can hold, must be escaped."""
     text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
     readable = not any("\ud800" <= character <= "\udfff" for character in text)

@@ -17,7 +17,6 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field
 
 from rotator.errors import Rejected
-from rotator.formats import JsonFormat
 from rotator.model import Absent, Empty, NameProblem, Place, Stranger, Unreadable
 from rotator.sinks.base import NameTemplate, SinkContext, SinkOptions, Statement, served_by
 from rotator.sinks.failure import DENIED, Failure
@@ -52,7 +51,8 @@ class VaultOptions(SinkOptions):
     field: str | None = Field(
         default=None,
         description="The one field that holds the format's text. By default the fields of the "
-        f"format `json` are those of the secret, and any other format stands in `{_FIELD}`.",
+        "formats `json` and `ses-smtp` are those of the secret, and any other format stands in "
+        f"`{_FIELD}`.",
     )
     ca_file: str | None = Field(
         default=None, description="The authorities to trust (PEM); by default the system's."
@@ -72,8 +72,8 @@ class VaultSink(OneRequest):
             raise NameProblem(
                 f"{self._path!a} is no path of a secret: letters, digits and _+=,.@- between `/`"
             )
-        own = isinstance(self._format, JsonFormat)
-        self._field = self._options.field or (None if own else _FIELD)
+        own_field = None if self._format.is_object else _FIELD
+        self._field = self._options.field or own_field
         self._is_versioned = self._options.kv_version == _VERSIONED
 
     def place(self) -> Place:
