@@ -44,6 +44,7 @@ class Figures:
     Attributes:
         calls: requests by action, those that were throttled too.
         seconds, cpu: wall time, and that of the process and its children on a core.
+        asking: from the first request to the end of the last, as the account saw it.
         peak: resident memory at most, in MiB.
         right: whether it named, or rotated, just those who are due; None: that was not asked.
     """
@@ -52,6 +53,7 @@ class Figures:
     calls: Mapping[str, int]
     throttled: int
     seconds: float
+    asking: float
     cpu: float
     peak: float
     right: bool | None = None
@@ -102,6 +104,7 @@ class Bench:
             state["calls"],
             state["throttled"],
             seconds,
+            state["span"],
             _cpu(used),
             used.ru_maxrss / MEBIBYTE,
             found == due and rotated == (due if contender.rotates else set()),

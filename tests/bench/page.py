@@ -13,8 +13,8 @@ __all__ = ["page"]
 
 READING = ("ListAccessKeys", "GetUser", "GetAccessKeyLastUsed")
 HEAD = (
-    "| | calls | of these for users | throttled | seconds | CPU s | MiB | right |\n"
-    "|---|--:|--:|--:|--:|--:|--:|---|\n"
+    "| | calls | of these for users | throttled | seconds | of these asking | CPU s | MiB | right"
+    " |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n"
 )
 
 
@@ -51,7 +51,8 @@ def _about(settings: Mapping[str, float], machine: str) -> str:
         f" IAM that answers after {1000 * settings['latency']:.0f} ms: a stand-in of it on this"
         " machine. All tools are run against it, each in a process of its own. Calls are exact."
         f" Times are of one run on one machine ({machine}): only their ratios mean anything, and"
-        " only within one table.\n"
+        " only within one table. Asking is from the first request to the end of the last, as the"
+        " account saw it: without the start of the process.\n"
     )
 
 
@@ -88,7 +89,7 @@ def _row(one: Figures) -> str:
     right = {True: "yes", False: "**no**", None: ""}[one.right]
     return (
         f"| {one.name} | {one.total:,} | {asked:,} | {one.throttled} | {one.seconds:.1f} |"
-        f" {one.cpu:.1f} | {one.peak:.0f} | {right} |\n"
+        f" {one.asking:.1f} | {one.cpu:.1f} | {one.peak:.0f} | {right} |\n"
     )
 
 

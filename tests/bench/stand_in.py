@@ -79,7 +79,8 @@ class StandIn:
     calls: Counter[str] = field(default_factory=Counter)
     throttled: int = 0
     reported_at: datetime | None = None
-
+    first: float | None = None
+    last: float = 0.0
     is_forbidden: bool = False
 
     def __post_init__(self) -> None:
@@ -94,6 +95,7 @@ class StandIn:
         """The status and the body of one call."""
         action = form.get("Action", "")
         self.calls[action] += 1
+        self.first, self.last = self.first or now, now
         # STS has limits of its own.
         is_let = action == "GetCallerIdentity" or self.limit.lets(now)
         self.throttled += not is_let
@@ -118,6 +120,7 @@ class StandIn:
         return {
             "calls": dict(self.calls),
             "throttled": self.throttled,
+            "span": self.last + self.latency - self.first if self.first else 0.0,
             "due": self.account.due(),
             "rotated": [p.name for p in people if _was_rotated(p)],
         }
@@ -125,7 +128,7 @@ class StandIn:
     def reset(self, asked: Mapping[str, list[str]]) -> None:
         """Forget what it was asked, and limit the rate as it says."""
         self.calls.clear()
-        self.throttled = 0
+        self.throttled, self.first = 0, None
         rate = float(asked.get("rate", ["0"])[0])
         self.limit = Limit(rate, float(asked.get("others", ["0"])[0]), tokens=rate)
         self.latency = float(asked.get("latency", [str(self._usual)])[0])
