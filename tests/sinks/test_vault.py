@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -370,3 +371,40 @@ def test_an_impossible_login_is_refused_when_loaded(
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):
         installed()["vault"].Options.model_validate(vault.options("x/{user}", auth=given))
+
+
+POLICY = re.search(
+    r"```hcl\n(.*?)```", Path("docs/vault.md").read_text(encoding="utf-8"), re.DOTALL
+)
+
+
+def policy_of(vault: VaultWorld, *, without: str = "") -> str:
+    """The policy of the documentation, for this engine, with one capability taken out."""
+    assert POLICY is not None
+    text = POLICY[1].replace("secret/data/", f"{vault.mount}/data/")
+    return text.replace(f'"{without}", ', "").replace(f', "{without}"', "")
+
+
+def test_the_policy_of_the_documentation_is_enough(vault: VaultWorld) -> None:
+    auth = {"method": "token", "token": vault.bao.token(policy_of(vault))}
+    sink = vault.sink(auth=auth)
+    for credential in (OLD, NEW):
+        sink.check()
+        put(vault, sink, credential)
+
+    assert sink.current() == Serves(NEW.access_key_id)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "is_there"), [("create", False), ("read", True), ("update", True)]
+)
+def test_and_no_more_than_enough(vault: VaultWorld, lacking: str, is_there: bool) -> None:
+    """Each capability that is taken out is missed before a key is issued."""
+    if is_there:
+        put(vault, vault.sink(), OLD)
+    text = policy_of(vault, without=lacking)
+    sink = vault.sink(auth={"method": "token", "token": vault.bao.token(text)})
+
+    assert f'"{lacking}"' not in text
+    with pytest.raises(AccessDenied):
+        sink.check()
