@@ -44,7 +44,13 @@ _SERVER = re.compile(r"https?://[^\s/?#@]+/?")
 def _server(url: str) -> str:
     if not _SERVER.fullmatch(url):
         raise ValueError(f"{url!r} must be `https://HOST` or `https://HOST:PORT`, without a path")
+    if url.startswith("http:") and not _HERE.fullmatch(urlsplit(url).hostname or ""):
+        raise ValueError(f"{url!r} would send secrets in the clear: say `https`")
     return url.rstrip("/")
+
+
+_HERE = re.compile(r"localhost|127(\.[0-9]+){3}|::1")
+"""This very machine, where an agent may listen: what is sent there crosses no network."""
 
 
 ServerUrl = Annotated[str, AfterValidator(_server)]
@@ -52,6 +58,9 @@ ServerUrl = Annotated[str, AfterValidator(_server)]
 
 SECONDS = 20.0
 """How long one request may take from its beginning to the last byte of its answer."""
+
+CONNECT_SECONDS = 5.0
+"""How long a connection may take: a server that does not answer at all is soon given up."""
 
 _NOT_SENT = (ConnectTimeoutError, LocationParseError, NewConnectionError, ProxyError)
 _CHUNK = 65536
@@ -163,7 +172,7 @@ class Http:
                 body=body,
                 redirect=False,
                 preload_content=False,
-                timeout=urllib3.Timeout(total=self._seconds),
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, total=self._seconds),
             )
             try:
                 text = _read(raw, ends)

@@ -114,7 +114,7 @@ class VaultSink(OneRequest):
         return session(login, ca_file=options.ca_file)
 
     def _look(self) -> Seen:
-        answer = self._session.send("GET", self._address)
+        answer = self._session.read(self._address)
         if isinstance(answer, Failure):
             return Seen(Unreadable(answer.of(self._called).sentence), code=answer.code)
         found = answer.json()
@@ -161,13 +161,12 @@ class VaultSink(OneRequest):
         return text == seen.text if self._field else json.loads(text) == json.loads(seen.text)
 
     def _write(self, put: Put, seen: Seen, text: str) -> Failure | None:
-        del put
         before = cast("dict[str, Any]", seen.beside or {})
         fields = json.loads(text) if self._field is None else {**before, self._field: text}
         document: Mapping[str, Any] = fields
         if self._is_versioned:
             document = {"options": {"cas": int(seen.version or 0)}, "data": fields}
-        answer = self._session.send("POST", self._address, document, quotes=True)
+        answer = self._session.write(self._address, document, is_late=lambda: self._is_late(put))
         if isinstance(answer, Failure):
             if answer.code == str(HTTPStatus.BAD_REQUEST.value):
                 return Failure(
@@ -208,7 +207,7 @@ class VaultSink(OneRequest):
 
     def _told(self, path: str, document: object, field: str) -> object:
         """One field of what the server says of itself; None where it does not say."""
-        answer = self._session.send("GET" if document is None else "POST", path, document)
+        answer = self._session.read(path, document)
         found = answer.json() if isinstance(answer, Answer) else None
         inner = found.get("data") if isinstance(found, dict) else None
         return inner.get(field) if isinstance(inner, dict) else None

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from pydantic import Field, model_validator
 
 from rotator.sinks.base import SecretText, SinkOptions
-from rotator.sinks.failure import DENIED, Failure
+from rotator.sinks.failure import DENIED, LATE, Failure
 from rotator.sinks.http import Answer, Http, Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Self
 
@@ -28,6 +28,9 @@ __all__ = ["Auth", "Login", "Session", "session"]
 
 RENEWED_AFTER = 0.5
 """The part of a token's life after which it is renewed: half is left where a renewal fails."""
+
+REFUSED_FOR = 5.0
+"""Seconds for which a login that failed is not tried again: many places wait behind one login."""
 
 _JWT_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 _SEALED = "Vault is sealed"
@@ -118,25 +121,39 @@ class Session:
         self._auth = login.auth
         self._base = login.base
         self._token: _Token | None = None
+        self._refused: tuple[Failure, float] | None = None
         self._lock = Lock()
 
-    def send(
-        self, method: str, path: str, document: object = None, *, quotes: bool = False
-    ) -> Answer | Failure:
-        """One request that was answered with a yes or a 404; `path` is what follows `/v1/`.
+    def read(self, path: str, document: object = None) -> Answer | Failure:
+        """One request that changes nothing, answered with a yes or a 404.
 
-        `quotes`: the request holds a secret that an answer may quote; nothing it says is told.
+        `path` is what follows `/v1/`; with a document it is asked for by POST.
         """
+        method = "GET" if document is None else "POST"
+        return self._send(method, path, document, is_late=lambda: False, quotes=False)
+
+    def write(
+        self, path: str, document: object, *, is_late: Callable[[], bool]
+    ) -> Answer | Failure:
+        """One request that writes a secret; none is begun once `is_late` says so.
+
+        Nothing that is answered is told but by its status: it may quote the secret.
+        """
+        return self._send("POST", path, document, is_late=is_late, quotes=True)
+
+    def _send(
+        self, method: str, path: str, document: object, *, is_late: Callable[[], bool], quotes: bool
+    ) -> Answer | Failure:
         token = self._alive()
         if isinstance(token, Failure):
             return token
-        answer = self._ask(method, path, document, token)
+        answer = LATE if is_late() else self._ask(method, path, document, token)
         if isinstance(answer, Answer) and answer.status == HTTPStatus.FORBIDDEN:
             renewed = self._alive(instead_of=token)
             if isinstance(renewed, Failure):
                 return renewed
             if renewed is not token:
-                answer = self._ask(method, path, document, renewed)
+                answer = LATE if is_late() else self._ask(method, path, document, renewed)
         if isinstance(answer, Failure) or answer.is_ok:
             return answer
         return answer if answer.status == HTTPStatus.NOT_FOUND else refused(answer, quotes=quotes)
@@ -155,10 +172,18 @@ class Session:
             now = time.monotonic()
             token = self._token
             if token is None or token is instead_of or (token.ends_at or now + 1) <= now:
-                return self._log_in(token)
+                return self._logged_in(token, now)
             if token.renewable and token.renew_at is not None and token.renew_at <= now:
                 self._renew(token, now)
             return token
+
+    def _logged_in(self, before: _Token | None, now: float) -> _Token | Failure:
+        """A new token; where the last try was refused just now, that it was."""
+        if self._refused is not None and now < self._refused[1] + REFUSED_FOR:
+            return self._refused[0]
+        token = self._log_in(before)
+        self._refused = (token, time.monotonic()) if isinstance(token, Failure) else None
+        return token
 
     def _log_in(self, before: _Token | None) -> _Token | Failure:
         if isinstance(self._auth, ByToken):

@@ -21,8 +21,8 @@ from rotator.formats import FORMATS
 from rotator.model import Absent, Empty, Serves, Stranger, Unreadable
 from rotator.sinks import installed
 from tests.databases.openbao import Bao
-from tests.sinks.middle import Middle, serving
-from tests.sinks.worlds import BOB, CAPABILITIES, NEW, OLD, VaultWorld, put, put_new
+from tests.sinks.middle import Break, Middle, serving
+from tests.sinks.worlds import BOB, CAPABILITIES, MINUTE, NEW, OLD, VaultWorld, put, put_new
 
 
 @pytest.fixture
@@ -408,3 +408,37 @@ def test_and_no_more_than_enough(vault: VaultWorld, lacking: str, is_there: bool
     assert f'"{lacking}"' not in text
     with pytest.raises(AccessDenied):
         sink.check()
+
+
+def test_a_login_that_fails_is_not_tried_by_each_place(vault: VaultWorld) -> None:
+    """Many wait behind one login: a server that is away must not be asked by one after another."""
+    auth = by_role(vault) | {"secret_id": "wrong"}
+    with Middle(vault.bao.url).listening() as middle:
+        for number in range(5):
+            user = replace(BOB, name=f"user-{number}")
+            assert isinstance(vault.sink(user, url=middle.url, auth=auth).current(), Unreadable)
+
+    assert len(middle.seen) == 1
+
+
+def test_nothing_is_written_after_the_deadline_though_the_token_had_ended(
+    vault: VaultWorld,
+) -> None:
+    """The login takes its time, and what comes after it would come too late."""
+    with Middle(vault.bao.url).listening() as middle:
+        sink = vault.sink(url=middle.url, auth=by_role(vault))
+        put(vault, sink, OLD)
+        seen, before = sink.current(), vault.fields()
+        middle.fail("POST", Break.FORBIDDEN_403)
+        middle.before("POST", lambda: vault.clock.advance(2 * MINUTE))
+
+        with pytest.raises(Rejected, match="no time left"):
+            put_new(vault, sink, seen)
+
+    assert before == vault.fields()
+
+
+@pytest.mark.parametrize("url", ["http://vault.example.com:8200", "http://10.0.0.7:8200"])
+def test_secrets_are_not_sent_in_the_clear(vault: VaultWorld, url: str) -> None:
+    with pytest.raises(ValidationError, match="would send secrets in the clear: say `https`"):
+        installed()["vault"].Options.model_validate(vault.options("x/{user}", url=url))
