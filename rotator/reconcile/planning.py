@@ -14,11 +14,11 @@ from rotator.reconcile.cases import assemble, policy_of, recalled, selection_of
 from rotator.reconcile.looks import look
 from rotator.reconcile.places import OpenPlaces
 from rotator.reconcile.rolls import Roll, Rolls
-from rotator.reconcile.shortlist import shortlist
+from rotator.reconcile.shortlist import LeftOut, sorted_out
 from rotator.reconcile.visit import observe_user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from rotator.aws.accounts import Entered
@@ -54,7 +54,7 @@ class Planner:
         *,
         on_look: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - nobody waits
     ) -> None:
-        """`on_look` is told of each user looked at: how many of how many it were by then."""
+        """`on_look` is told of each user looked at: how many, of how many that are known so far."""
         self.equipment = equipment
         self._on_look = on_look
         self._rolls = Rolls(equipment, records=False)
@@ -71,8 +71,10 @@ class Planner:
             ReadError: the account cannot be entered, or the listing broke off.
         """
         entered = self.equipment.accounts.enter(account)
-        rolls = self._rolls
-        return entered, rolls.surveyed(entered, policy) if policy else rolls.of(entered)
+        return entered, self._roll(entered, policy)
+
+    def _roll(self, entered: Entered, policy: Policy | None) -> Roll:
+        return self._rolls.surveyed(entered, policy) if policy else self._rolls.of(entered)
 
     def plan(
         self, policy: Policy, account: Account, *, only: UserRef | None = None
@@ -82,18 +84,38 @@ class Planner:
         Raises:
             ReadError: the account cannot be entered, or the listing broke off.
         """
-        entered, roll = self.enter(account, policy if only is None else None)
-        standings = self.equipment.store.users(roll.account_id)
+        entered = self.equipment.accounts.enter(account)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="record") as aside:
+            # What is on record is read while AWS is waited for.
+            record = aside.submit(self.equipment.store.users, entered.account_id)
+            roll = self._roll(entered, policy if only is None else None)
+            standings = record.result()
         if only is not None:
             users = candidates(self.equipment, policy, roll, standings)
-            return self._examine_all(entered, roll, [user for user in users if user.ref == only])
-        chosen = shortlist(self.equipment, policy, roll, standings)
-        found = self._examine_all(entered, roll, chosen.look)
-        return [*found, *(Examined(one.user, one.case, one.action) for one in chosen.left_out)]
+            return self._examine_all(entered, roll, (user for user in users if user.ref == only))
+        left_out: list[Examined] = []
 
-    def _examine_all(self, entered: Entered, roll: Roll, users: Sequence[User]) -> list[Examined]:
+        def to_look_at() -> Iterator[User]:
+            """Who is left out is found while others are asked about already."""
+            for one in sorted_out(self.equipment, policy, roll, standings):
+                if isinstance(one, LeftOut):
+                    left_out.append(Examined(one.user, one.case, one.action))
+                else:
+                    yield one
+
+        found = self._examine_all(entered, roll, to_look_at())
+        return [*found, *left_out]
+
+    def _examine_all(self, entered: Entered, roll: Roll, users: Iterator[User]) -> list[Examined]:
         """Look at users side by side, and give them back in their order."""
-        done = count(1)
+        done, known = count(1), 0
+
+        def counted() -> Iterator[User]:
+            nonlocal known
+            for user in users:
+                known += 1
+                yield user
+
         with ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="look") as pool:
 
             def look_at(user: User) -> Examined | None:
@@ -103,9 +125,9 @@ class Planner:
                     self.unread[user.ref] = f"{user}: {exc}"
                     return None
                 finally:
-                    self._on_look(next(done), len(users))
+                    self._on_look(next(done), known)
 
-            return [one for one in pool.map(look_at, users) if one is not None]
+            return [one for one in pool.map(look_at, counted()) if one is not None]
 
     def examine(self, entered: Entered, roll: Roll, user: User) -> Examined:
         """Look at one user now, and judge."""

@@ -16,21 +16,21 @@ from rotator.judgement.survey import (
     reported_keys,
     wants_look,
 )
-from rotator.model import Case, Reason, Scope, Selected, UserRef
+from rotator.model import Case, Reason, Scope, Selected, User, UserRef
 from rotator.reconcile.candidates import candidates
 from rotator.reconcile.cases import quarantined_since, selection_of
 from rotator.reconcile.standing import standing_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from rotator.model import AccessKey, Action, Policy, ReportedKey, ReportedUser, User
+    from rotator.model import AccessKey, Action, Policy, ReportedKey, ReportedUser
     from rotator.reconcile.equipment import Equipment
     from rotator.reconcile.rolls import Roll
     from rotator.store import Holds, Standing, UserRow
 
-__all__ = ["LeftOut", "Shortlist", "shortlist"]
+__all__ = ["LeftOut", "Shortlist", "shortlist", "sorted_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,22 @@ class Shortlist:
 def shortlist(
     equipment: Equipment, policy: Policy, roll: Roll, standings: Sequence[Standing]
 ) -> Shortlist:
-    """Part the users whom a sweep of a policy concerns.
+    """Part the users whom a sweep of a policy concerns, see `sorted_out`.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    parted = list(sorted_out(equipment, policy, roll, standings))
+    return Shortlist(
+        tuple(one for one in parted if isinstance(one, User)),
+        tuple(one for one in parted if isinstance(one, LeftOut)),
+    )
+
+
+def sorted_out(
+    equipment: Equipment, policy: Policy, roll: Roll, standings: Sequence[Standing]
+) -> Iterator[User | LeftOut]:
+    """The users whom a sweep of a policy concerns, one after the other, oldest keys first.
 
     Left out is only who was found idle when somebody looked last, and is found so again by the
     same judgement over what is on record and what the report says; or whose keys were never
@@ -81,7 +96,8 @@ def shortlist(
     """
     users, now = candidates(equipment, policy, roll, standings), equipment.clock()
     if roll.report is None or not is_of_use(policy, now - roll.report.generated_at):
-        return Shortlist(tuple(users))
+        yield from users
+        return
     sorting = _Sorting(
         equipment,
         policy,
@@ -92,9 +108,8 @@ def shortlist(
         equipment.store.holds(),
         now,
     )
-    left_out = [found for user in users if (found := sorting.left_out(user)) is not None]
-    absent = {one.user.ref for one in left_out}
-    return Shortlist(tuple(user for user in users if user.ref not in absent), tuple(left_out))
+    for user in users:
+        yield sorting.left_out(user) or user
 
 
 @dataclass(frozen=True, slots=True)
