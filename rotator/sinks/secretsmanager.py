@@ -66,7 +66,7 @@ class SecretsManagerOptions(AwsTextOptions):
 
 
 class SecretsManagerSink(AwsText):
-    """One user's secret; other fields of its JSON are kept."""
+    """One user's secret of AWS Secrets Manager; other fields of its JSON are kept."""
 
     Options: ClassVar[type[SinkOptions]] = SecretsManagerOptions
     service: ClassVar[str] = "secretsmanager"

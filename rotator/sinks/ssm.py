@@ -94,7 +94,7 @@ class SsmOptions(AwsTextOptions):
 
 
 class SsmSink(AwsText, OneRequest):
-    """One user's parameter, a SecureString; other fields of its JSON are kept."""
+    """One user's SecureString of AWS Parameter Store; other fields of its JSON are kept."""
 
     Options: ClassVar[type[SinkOptions]] = SsmOptions
     service: ClassVar[str] = "ssm"

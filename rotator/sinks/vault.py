@@ -60,7 +60,7 @@ class VaultOptions(SinkOptions):
 
 
 class VaultSink(OneRequest):
-    """One user's secret; other fields of it are kept."""
+    """One user's secret in HashiCorp Vault or OpenBao; other fields of it are kept."""
 
     Options: ClassVar[type[SinkOptions]] = VaultOptions
 
